@@ -1,0 +1,147 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "chunker/bytes.hpp"
+#include "chunker/error.hpp"
+#include "chunker/threads.hpp"
+
+namespace chunker {
+
+/// The number of a codec on disk. Never renumbered; 1024 and above are for codecs of users.
+enum class CodecId : std::uint16_t { none = 0, zstd = 10, lz4 = 20, xz = 30, bzip2 = 40 };
+
+/// No more than this comes out of one decompression unless the caller says otherwise (R11.4).
+inline constexpr std::uint64_t kDecompressedBytesMax = 1ULL << 30;
+
+/// How hard to compress (R15.1-R15.3).
+enum class CompressionStrategy : std::uint8_t {
+  fastest,   ///< lz4
+  balanced,  ///< zstd level 3
+  smallest,  ///< zstd level 19
+};
+
+/// Contexts and buffers that codecs keep between calls, so that setting them up is paid once.
+/// Owns:    whatever each codec left in it.
+/// Threads: movable, not shared: one thread at a time (R25.2).
+/// Errors:  none.
+/// Cost:    empty at first; a zstd level-3 context is about 1.3 MB.
+class CompressionScratch {
+ public:
+  CompressionScratch();
+  CompressionScratch(CompressionScratch&&) noexcept;
+  CompressionScratch& operator=(CompressionScratch&&) noexcept;
+  ~CompressionScratch();
+
+  /// The slot of the codec with this id, for the codec's own use: anything it likes to keep.
+  [[nodiscard]] std::shared_ptr<void>& slot(CodecId id, bool compressing);
+
+ private:
+  struct Slots;
+  std::unique_ptr<Slots> slots_;
+};
+
+template <>
+inline constexpr Threads threads_of<CompressionScratch> = Threads::movable;
+
+/// What a type must offer to be a codec (R22.1). All methods are const and callable from any thread; what
+/// they need to change lives in the scratch.
+///   compress    appends the compressed form of `input` to `output`.
+///   decompress  appends the decoded bytes to `output`; stops with decompressed_too_large before more than
+///               `output_bytes_max` bytes come out, and with codec_corrupt on anything malformed,
+///               truncated or followed by other bytes.
+///   magic_bytes how its output begins, empty if it has no signature.
+template <class T>
+concept Codec = requires(const T codec, Bytes input, CompressionScratch& scratch, ByteBuffer& output,
+                         std::uint64_t output_bytes_max) {
+  { codec.id() } -> std::same_as<CodecId>;
+  { codec.name() } -> std::convertible_to<std::string_view>;
+  { codec.magic_bytes() } -> std::convertible_to<Bytes>;
+  { codec.compress(input, scratch, output) } -> std::same_as<Result<void>>;
+  { codec.decompress(input, output_bytes_max, scratch, output) } -> std::same_as<Result<void>>;
+};
+
+/// Any codec behind one small face.
+/// Owns:    a share of the immutable codec; copying is cheap.
+/// Threads: shared.
+/// Errors:  those of the codec.
+/// Cost:    one virtual call per frame.
+class CompressionCodec {
+ public:
+  template <Codec T>
+  [[nodiscard]] static CompressionCodec of(T codec) {
+    return CompressionCodec(std::make_shared<const Model<T>>(std::move(codec)));
+  }
+
+  [[nodiscard]] CodecId id() const noexcept { return face_->id(); }
+  [[nodiscard]] std::string_view name() const noexcept { return face_->name(); }
+  [[nodiscard]] Bytes magic_bytes() const noexcept { return face_->magic_bytes(); }
+  [[nodiscard]] Result<void> compress(Bytes input, CompressionScratch& scratch,
+                                      ByteBuffer& output) const {
+    return face_->compress(input, scratch, output);
+  }
+  [[nodiscard]] Result<void> decompress(Bytes input, std::uint64_t output_bytes_max,
+                                        CompressionScratch& scratch, ByteBuffer& output) const {
+    return face_->decompress(input, output_bytes_max, scratch, output);
+  }
+
+ private:
+  struct Face {
+    virtual ~Face() = default;
+    virtual CodecId id() const noexcept = 0;
+    virtual std::string_view name() const noexcept = 0;
+    virtual Bytes magic_bytes() const noexcept = 0;
+    virtual Result<void> compress(Bytes, CompressionScratch&, ByteBuffer&) const = 0;
+    virtual Result<void> decompress(Bytes, std::uint64_t, CompressionScratch&, ByteBuffer&) const = 0;
+  };
+  template <Codec T>
+  struct Model final : Face {
+    explicit Model(T c) : codec(std::move(c)) {}
+    CodecId id() const noexcept override { return codec.id(); }
+    std::string_view name() const noexcept override { return codec.name(); }
+    Bytes magic_bytes() const noexcept override { return codec.magic_bytes(); }
+    Result<void> compress(Bytes in, CompressionScratch& scratch, ByteBuffer& out) const override {
+      return codec.compress(in, scratch, out);
+    }
+    Result<void> decompress(Bytes in, std::uint64_t max, CompressionScratch& scratch,
+                            ByteBuffer& out) const override {
+      return codec.decompress(in, max, scratch, out);
+    }
+    T codec;
+  };
+  explicit CompressionCodec(std::shared_ptr<const Face> face) : face_(std::move(face)) {}
+  std::shared_ptr<const Face> face_;
+};
+
+template <>
+inline constexpr Threads threads_of<CompressionCodec> = Threads::shared;
+
+/// The codecs that a program knows, in the order they were added.
+/// Owns:    its codecs.
+/// Threads: movable while it is built; freeze it as shared_ptr<const CodecRegistry> to share it.
+/// Errors:  invalid_argument for a second codec of the same id or name; codec_unavailable for an absent one.
+/// Cost:    look-ups scan a handful of entries.
+class CodecRegistry {
+ public:
+  /// none, zstd, lz4, xz and bzip2, as far as this build has them.
+  [[nodiscard]] static std::shared_ptr<const CodecRegistry> builtin();
+
+  [[nodiscard]] Result<void> add(CompressionCodec codec);
+  [[nodiscard]] Result<CompressionCodec> by_id(CodecId id) const;
+  [[nodiscard]] Result<CompressionCodec> by_name(std::string_view name) const;
+  /// The codec whose magic bytes `input` begins with, longest first (R22.2).
+  [[nodiscard]] Result<CompressionCodec> detect(Bytes input) const;
+  /// The codec that a strategy stands for. Errors: codec_unavailable.
+  [[nodiscard]] Result<CompressionCodec> for_strategy(CompressionStrategy strategy) const;
+  [[nodiscard]] std::span<const CompressionCodec> codecs() const noexcept { return codecs_; }
+
+ private:
+  std::vector<CompressionCodec> codecs_;
+};
+
+}  // namespace chunker

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "chunker/digest.hpp"
+#include "chunker/nar.hpp"
+#include "chunker/recipe.hpp"
+
+namespace chunker {
+
+/// One chunk of a NAR: its name and size.
+struct ChunkReference {
+  Digest digest;
+  std::uint64_t size_bytes = 0;
+
+  friend bool operator==(const ChunkReference&, const ChunkReference&) = default;
+};
+
+/// The list that rebuilds one NAR. On disk: doc/format/manifest.md.
+struct Manifest {
+  Digest nar_sha256;  ///< Of the archive as Nix writes it; the manifest's key.
+  std::uint64_t nar_bytes = 0;
+  Recipe recipe;
+  std::vector<ChunkReference> chunks;
+  std::vector<NarEntry> entries;
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+}  // namespace chunker
