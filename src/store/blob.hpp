@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "chunker/bytes.hpp"
+#include "chunker/error.hpp"
+
+namespace chunker::store {
+
+/// A blob that is being written; nobody sees it before commit(). Dropping it without commit leaves nothing
+/// that a reader could find.
+/// Threads: movable.
+class BlobWriter {
+ public:
+  virtual ~BlobWriter() = default;
+  /// Errors: io_*; after an error only dropping it makes sense.
+  [[nodiscard]] virtual Result<void> append(Bytes bytes) = 0;
+  /// Durable under `key` when this returns; an existing blob of that key is replaced as a whole.
+  [[nodiscard]] virtual Result<void> commit(std::string_view key) = 0;
+};
+
+/// Where a store keeps its bytes: named blobs, written once, read by range, listed by prefix.
+/// Keys are 1 to 200 characters of [a-z0-9./_-], parts separated by '/', no part "." or "..".
+/// Owns:    its connection or directory.
+/// Threads: shared.
+/// Errors:  store_not_found for an absent blob; io_* otherwise, with the key as context.
+/// Cost:    one request or a handful of system calls per method.
+class BlobStore {
+ public:
+  struct Listed {
+    std::string key;
+    std::uint64_t size_bytes = 0;
+  };
+
+  virtual ~BlobStore() = default;
+  [[nodiscard]] virtual Result<std::unique_ptr<BlobWriter>> create() = 0;
+  /// Fills all of `out` from `offset_bytes` on. Errors: store_corrupt if the blob ends before.
+  [[nodiscard]] virtual Result<void> read(std::string_view key, std::uint64_t offset_bytes,
+                                          MutableBytes out) = 0;
+  [[nodiscard]] virtual Result<std::uint64_t> size(std::string_view key) = 0;
+  /// Calls `visit` for every blob whose key begins with `prefix`, in ascending order of keys.
+  [[nodiscard]] virtual Result<void> list(std::string_view prefix,
+                                          const std::function<Result<void>(const Listed&)>& visit) = 0;
+  /// Durable when it returns; removing an absent blob is no error.
+  [[nodiscard]] virtual Result<void> remove(std::string_view key) = 0;
+};
+
+}  // namespace chunker::store

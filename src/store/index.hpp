@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chunker/codec.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "store/pack.hpp"
+
+namespace chunker::store {
+
+using PackNumber = std::uint32_t;
+
+/// Where a chunk lies: in which pack, which frame of it, and which bytes of that frame once decoded.
+struct ChunkLocation {
+  PackNumber pack = 0;
+  std::uint64_t payload_offset = 0;
+  std::uint64_t payload_bytes = 0;
+  CodecId codec = CodecId::none;
+  std::uint64_t flags = 0;
+  std::uint64_t frame_raw_bytes = 0;
+  std::uint64_t offset_in_frame = 0;
+  std::uint64_t chunk_bytes = 0;
+
+  /// Whether both lie in the same frame, so that one read serves both.
+  [[nodiscard]] bool same_frame(const ChunkLocation& other) const noexcept {
+    return pack == other.pack && payload_offset == other.payload_offset;
+  }
+  friend bool operator==(const ChunkLocation&, const ChunkLocation&) = default;
+};
+
+struct ManifestLocation {
+  PackNumber pack = 0;
+  std::uint64_t payload_offset = 0;
+  std::uint64_t payload_bytes = 0;
+  std::uint64_t nar_bytes = 0;
+  std::uint64_t chunk_count = 0;
+
+  friend bool operator==(const ManifestLocation&, const ManifestLocation&) = default;
+};
+
+struct PackEntry {
+  std::string key;
+  PackNumber number = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t blob_bytes = 0;
+
+  friend bool operator==(const PackEntry&, const PackEntry&) = default;
+};
+
+/// digest -> where its frame lies; also packs, manifests and names (doc/format/store.md, "Index keys").
+/// Everything in it can be rebuilt from the packs, so it is written without syncing.
+/// Owns:    a RocksDB database; the only folder that knows RocksDB is this file's .cpp.
+/// Threads: shared.
+/// Errors:  store_corrupt with RocksDB's message, store_locked, io_*.
+/// Cost:    about 55 bytes on disk per chunk; a look-up that misses costs no read (bloom filters).
+class Index {
+ public:
+  enum class Access : std::uint8_t { read, write };
+
+  /// Opens, and for writing creates, the database in `directory`. Several readers and one writer at a
+  /// time; a reader sees what was there when it opened.
+  [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory,
+                                                           Access access);
+  ~Index();
+
+  [[nodiscard]] Result<std::optional<ChunkLocation>> chunk(const Digest& digest) const;
+  /// One answer per digest, in one batched look-up.
+  [[nodiscard]] Result<std::vector<std::optional<ChunkLocation>>> chunks(
+      std::span<const Digest> digests) const;
+  [[nodiscard]] Result<std::optional<ManifestLocation>> manifest(const Digest& nar_sha256) const;
+  [[nodiscard]] Result<std::optional<NameRecord>> name(std::string_view name) const;
+  [[nodiscard]] Result<std::optional<PackEntry>> pack(std::string_view key) const;
+  [[nodiscard]] Result<std::optional<std::string>> pack_key(PackNumber number) const;
+
+  /// Visitors may stop by returning an error, which is then returned. Ascending order of keys.
+  template <class T>
+  using Visit = std::function<Result<void>(const T&)>;
+  [[nodiscard]] Result<void> for_each_name(const Visit<NameRecord>& visit) const;
+  [[nodiscard]] Result<void> for_each_pack(const Visit<PackEntry>& visit) const;
+  [[nodiscard]] Result<void> for_each_manifest(
+      const Visit<std::pair<Digest, ManifestLocation>>& visit) const;
+  [[nodiscard]] Result<void> for_each_chunk(const Visit<std::pair<Digest, ChunkLocation>>& visit) const;
+  /// NARs whose SHA-256 begins with these hex digits (at most `count_max` of them).
+  [[nodiscard]] Result<std::vector<Digest>> manifests_with_prefix(std::string_view hex,
+                                                                  std::size_t count_max) const;
+  /// The names of one NAR.
+  [[nodiscard]] Result<std::vector<std::string>> names_of(const Digest& nar_sha256) const;
+
+  /// Applies a pack's directory, record by record, as one atomic step, and gives the pack a number:
+  /// chunks and manifests are located in it, names are set, removals unset. A manifest that loses its last
+  /// name leaves the index.
+  [[nodiscard]] Result<void> add_pack(std::string_view key, std::uint64_t blob_bytes,
+                                      const PackDirectory& directory);
+  /// Forgets a pack, and every chunk and manifest that is still located in it, as one atomic step. Names stay.
+  [[nodiscard]] Result<void> forget_pack(std::string_view key, const PackDirectory& directory);
+  /// The same for a pack whose directory cannot be read: scans the whole index.
+  [[nodiscard]] Result<void> forget_lost_pack(std::string_view key);
+
+  /// The highest sequence of any pack; 0 without packs.
+  [[nodiscard]] Result<std::uint64_t> highest_sequence() const;
+
+ private:
+  struct Database;
+  explicit Index(std::unique_ptr<Database> database);
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace chunker::store

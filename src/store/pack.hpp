@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "chunker/codec.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/manifest.hpp"
+#include "store/blob.hpp"
+
+// The pack format (doc/format/pack.md).
+namespace chunker::store {
+
+inline constexpr std::uint64_t kPackMagicBytes = 8;
+inline constexpr std::uint64_t kPackTrailerBytes = 56;
+/// Several chunks share a frame up to this raw size; it bounds the cost of reading one of them.
+inline constexpr std::uint64_t kSharedFrameBytesMax = 1 << 20;
+inline constexpr std::size_t kNameBytesMax = 4096;
+
+struct FrameRecord {
+  std::uint64_t payload_bytes = 0;
+  CodecId codec = CodecId::none;
+  std::uint64_t flags = 0;
+  std::vector<ChunkReference> chunks;
+
+  [[nodiscard]] std::uint64_t raw_bytes() const noexcept;
+  friend bool operator==(const FrameRecord&, const FrameRecord&) = default;
+};
+
+struct ManifestRecord {
+  std::uint64_t payload_bytes = 0;
+  Digest nar_sha256;
+  std::uint64_t nar_bytes = 0;
+  std::uint64_t chunk_count = 0;
+
+  friend bool operator==(const ManifestRecord&, const ManifestRecord&) = default;
+};
+
+struct NameRecord {
+  std::string name;
+  Digest nar_sha256;
+  std::uint64_t added_unix_seconds = 0;
+
+  friend bool operator==(const NameRecord&, const NameRecord&) = default;
+};
+
+struct RemovalRecord {
+  std::string name;
+
+  friend bool operator==(const RemovalRecord&, const RemovalRecord&) = default;
+};
+
+using PackRecord = std::variant<FrameRecord, ManifestRecord, NameRecord, RemovalRecord>;
+
+/// What a pack holds, in the order of its payloads.
+struct PackDirectory {
+  std::uint64_t sequence = 0;
+  std::vector<PackRecord> records;
+
+  friend bool operator==(const PackDirectory&, const PackDirectory&) = default;
+};
+
+/// The first eight bytes of every pack.
+[[nodiscard]] Bytes pack_magic() noexcept;
+
+/// Directory and trailer as they end a pack whose payloads end at `payload_end` (an offset in the pack).
+[[nodiscard]] ByteBuffer encode_pack_end(const PackDirectory& directory, std::uint64_t payload_end);
+
+/// BLAKE3 of the encoded directory, which names the pack.
+[[nodiscard]] Digest pack_digest(const PackDirectory& directory);
+
+/// Bytes of payload that a record stands for; 0 for names and removals.
+[[nodiscard]] std::uint64_t payload_bytes(const PackRecord& record) noexcept;
+
+/// Decodes `encoded`, checking everything but the digest. `payload_end` is where the directory begins.
+/// Errors: store_corrupt with the offset in `encoded`; store_version for flags of a later version.
+[[nodiscard]] Result<PackDirectory> decode_directory(Bytes encoded, std::uint64_t payload_end);
+
+/// Reads and checks the directory of the pack under `key`, in three reads (magic, trailer, directory).
+/// Errors: store_not_found, store_corrupt, store_version, io_*, with the key as context.
+[[nodiscard]] Result<PackDirectory> read_pack_directory(BlobStore& blobs, std::string_view key,
+                                                        std::uint64_t blob_bytes);
+
+/// "packs/ab/abcd...": where a pack of this digest lies.
+[[nodiscard]] std::string pack_key(const Digest& digest);
+/// "chunks/ab/abcd...": where a chunk object lies (R13.6).
+[[nodiscard]] std::string chunk_key(const Digest& digest);
+
+}  // namespace chunker::store
