@@ -11,9 +11,8 @@
 
 namespace chunker::store {
 
-/// A blob that is being written; nobody sees it before commit(). Dropping it without commit leaves nothing
-/// that a reader could find.
-/// Threads: movable.
+/// A blob that is being written; nobody sees it before commit(). Dropping it without commit leaves
+/// nothing that a reader could find. Threads: movable.
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
@@ -43,8 +42,8 @@ class BlobStore {
                                           MutableBytes out) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size(std::string_view key) = 0;
   /// Calls `visit` for every blob whose key begins with `prefix`, in ascending order of keys.
-  [[nodiscard]] virtual Result<void> list(std::string_view prefix,
-                                          const std::function<Result<void>(const Listed&)>& visit) = 0;
+  [[nodiscard]] virtual Result<void> list(
+      std::string_view prefix, const std::function<Result<void>(const Listed&)>& visit) = 0;
   /// Durable when it returns; removing an absent blob is no error.
   [[nodiscard]] virtual Result<void> remove(std::string_view key) = 0;
 };

@@ -19,7 +19,8 @@ namespace chunker::store {
 
 using PackNumber = std::uint32_t;
 
-/// Where a chunk lies: in which pack, which frame of it, and which bytes of that frame once decoded.
+/// Where a chunk lies: in which pack, which frame of it, and which bytes of that frame once
+/// decoded.
 struct ChunkLocation {
   PackNumber pack = 0;
   std::uint64_t payload_offset = 0;
@@ -56,18 +57,17 @@ struct PackEntry {
   friend bool operator==(const PackEntry&, const PackEntry&) = default;
 };
 
-/// digest -> where its frame lies; also packs, manifests and names (doc/format/store.md, "Index keys").
-/// Everything in it can be rebuilt from the packs, so it is written without syncing.
-/// Owns:    a RocksDB database; the only folder that knows RocksDB is this file's .cpp.
-/// Threads: shared.
+/// digest -> where its frame lies; also packs, manifests and names (doc/format/store.md, "Index
+/// keys"). Everything in it can be rebuilt from the packs, so it is written without syncing. Owns:
+/// a RocksDB database; the only folder that knows RocksDB is this file's .cpp. Threads: shared.
 /// Errors:  store_corrupt with RocksDB's message, store_locked, io_*.
 /// Cost:    about 55 bytes on disk per chunk; a look-up that misses costs no read (bloom filters).
 class Index {
  public:
   enum class Access : std::uint8_t { read, write };
 
-  /// Opens, and for writing creates, the database in `directory`. Several readers and one writer at a
-  /// time; a reader sees what was there when it opened.
+  /// Opens, and for writing creates, the database in `directory`. Several readers and one writer at
+  /// a time; a reader sees what was there when it opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory,
                                                            Access access);
   ~Index();
@@ -88,7 +88,8 @@ class Index {
   [[nodiscard]] Result<void> for_each_pack(const Visit<PackEntry>& visit) const;
   [[nodiscard]] Result<void> for_each_manifest(
       const Visit<std::pair<Digest, ManifestLocation>>& visit) const;
-  [[nodiscard]] Result<void> for_each_chunk(const Visit<std::pair<Digest, ChunkLocation>>& visit) const;
+  [[nodiscard]] Result<void> for_each_chunk(
+      const Visit<std::pair<Digest, ChunkLocation>>& visit) const;
   /// NARs whose SHA-256 begins with these hex digits (at most `count_max` of them).
   [[nodiscard]] Result<std::vector<Digest>> manifests_with_prefix(std::string_view hex,
                                                                   std::size_t count_max) const;
@@ -96,11 +97,12 @@ class Index {
   [[nodiscard]] Result<std::vector<std::string>> names_of(const Digest& nar_sha256) const;
 
   /// Applies a pack's directory, record by record, as one atomic step, and gives the pack a number:
-  /// chunks and manifests are located in it, names are set, removals unset. A manifest that loses its last
-  /// name leaves the index.
+  /// chunks and manifests are located in it, names are set, removals unset. A manifest that loses
+  /// its last name leaves the index.
   [[nodiscard]] Result<void> add_pack(std::string_view key, std::uint64_t blob_bytes,
                                       const PackDirectory& directory);
-  /// Forgets a pack, and every chunk and manifest that is still located in it, as one atomic step. Names stay.
+  /// Forgets a pack, and every chunk and manifest that is still located in it, as one atomic step.
+  /// Names stay.
   [[nodiscard]] Result<void> forget_pack(std::string_view key, const PackDirectory& directory);
   /// The same for a pack whose directory cannot be read: scans the whole index.
   [[nodiscard]] Result<void> forget_lost_pack(std::string_view key);

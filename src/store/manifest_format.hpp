@@ -14,7 +14,8 @@ namespace chunker::store {
 inline constexpr std::size_t kPartInlineBytesMax = 128;
 inline constexpr std::size_t kPartPieceBytes = 256 * 1024;
 
-/// A manifest ready to be stored: its own bytes, and the pieces of its large parts, to be kept like chunks.
+/// A manifest ready to be stored: its own bytes, and the pieces of its large parts, to be kept like
+/// chunks.
 struct EncodedManifest {
   struct Piece {
     Digest digest;

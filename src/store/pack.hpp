@@ -66,7 +66,8 @@ struct PackDirectory {
 /// The first eight bytes of every pack.
 [[nodiscard]] Bytes pack_magic() noexcept;
 
-/// Directory and trailer as they end a pack whose payloads end at `payload_end` (an offset in the pack).
+/// Directory and trailer as they end a pack whose payloads end at `payload_end` (an offset in the
+/// pack).
 [[nodiscard]] ByteBuffer encode_pack_end(const PackDirectory& directory, std::uint64_t payload_end);
 
 /// BLAKE3 of the encoded directory, which names the pack.
@@ -75,12 +76,14 @@ struct PackDirectory {
 /// Bytes of payload that a record stands for; 0 for names and removals.
 [[nodiscard]] std::uint64_t payload_bytes(const PackRecord& record) noexcept;
 
-/// Decodes `encoded`, checking everything but the digest. `payload_end` is where the directory begins.
-/// Errors: store_corrupt with the offset in `encoded`; store_version for flags of a later version.
+/// Decodes `encoded`, checking everything but the digest. `payload_end` is where the directory
+/// begins. Errors: store_corrupt with the offset in `encoded`; store_version for flags of a later
+/// version.
 [[nodiscard]] Result<PackDirectory> decode_directory(Bytes encoded, std::uint64_t payload_end);
 
-/// Reads and checks the directory of the pack under `key`, in three reads (magic, trailer, directory).
-/// Errors: store_not_found, store_corrupt, store_version, io_*, with the key as context.
+/// Reads and checks the directory of the pack under `key`, in three reads (magic, trailer,
+/// directory). Errors: store_not_found, store_corrupt, store_version, io_*, with the key as
+/// context.
 [[nodiscard]] Result<PackDirectory> read_pack_directory(BlobStore& blobs, std::string_view key,
                                                         std::uint64_t blob_bytes);
 

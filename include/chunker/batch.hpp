@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "chunker/chunk.hpp"
+#include "chunker/chunking.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/hash.hpp"
+#include "chunker/ingest.hpp"
+#include "chunker/threads.hpp"
+
+namespace chunker {
+
+struct BatchOptions {
+  HashAlgorithm hash = HashAlgorithm::blake3();
+  unsigned threads = 0;          ///< 0 means one per available processor.
+  std::size_t results_max = 16;  ///< Results that wait for the consumer, at most.
+  std::stop_token stop;
+};
+
+/// The chunks of one file.
+struct FileChunks {
+  std::filesystem::path path;
+  bool is_nar = false;
+  std::uint64_t bytes = 0;
+  std::vector<ChunkExtent> extents;
+  std::vector<Digest> digests;    ///< One per extent.
+  std::vector<NarEntry> entries;  ///< Of a NAR, in archive order.
+};
+
+/// A file that could not be chunked, or could.
+struct BatchResult {
+  std::filesystem::path path;
+  Result<FileChunks> chunks;
+};
+
+/// Results of a batch as they come, in no particular order (R6.2). Workers wait when `results_max`
+/// results are not taken yet, so memory is bounded; destroying the stream stops and joins them.
+/// Owns:    its worker threads and untaken results.
+/// Threads: movable; progress() from any thread.
+/// Errors:  each in its own result (R6.3); the stream itself has none.
+/// Cost:    a few MiB per thread.
+class BatchStream {
+ public:
+  BatchStream(BatchStream&&) noexcept;
+  BatchStream& operator=(BatchStream&&) noexcept;
+  ~BatchStream();
+
+  /// The next result; nothing after the last one.
+  [[nodiscard]] std::optional<BatchResult> next();
+  [[nodiscard]] Progress progress() const;
+
+ private:
+  friend Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path>,
+                                               const ChunkingOptions&, BatchOptions);
+  struct State;
+  explicit BatchStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+template <>
+inline constexpr Threads threads_of<BatchStream> = Threads::movable;
+
+/// Cuts and hashes many files side by side (R6.1). Errors: invalid_argument from resolve().
+[[nodiscard]] Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
+                                                    const ChunkingOptions& options,
+                                                    BatchOptions batch = {});
+
+}  // namespace chunker

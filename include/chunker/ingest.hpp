@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "chunker/chunking.hpp"
+#include "chunker/codec.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/store.hpp"
+
+namespace chunker {
+
+/// One NAR to take in.
+struct IngestSource {
+  enum class Kind : std::uint8_t {
+    nar_file,  ///< `path` is a NAR.
+    tree,      ///< `path` is a file tree; its NAR is made on the way, as `nix-store --dump` would.
+    file_descriptor,  ///< A NAR from `descriptor` until its end; it stays open.
+  };
+  Kind kind = Kind::nar_file;
+  std::filesystem::path path;
+  int descriptor = -1;
+  std::string name;  ///< What to call it; empty means the path's last part, or the NAR's hash
+                     ///< without a path.
+};
+
+struct IngestOptions {
+  ChunkingOptions chunking = ChunkingOptions::nar();
+  CompressionStrategy strategy = CompressionStrategy::balanced;
+  unsigned threads = 0;  ///< 0 means one per available processor.
+  std::stop_token stop;  ///< Stops before the next block of input; what is acknowledged stays.
+};
+
+/// What became of one source.
+struct IngestedNar {
+  std::string name;
+  Digest nar_sha256;
+  std::uint64_t nar_bytes = 0;
+  std::uint64_t chunks = 0;
+  std::uint64_t new_chunks = 0;        ///< Chunks that the store did not have.
+  std::uint64_t new_raw_bytes = 0;     ///< Their size.
+  std::uint64_t new_stored_bytes = 0;  ///< Their size as stored.
+};
+
+/// How far an operation has come; figures only grow.
+struct Progress {
+  std::uint64_t files_completed = 0;
+  std::uint64_t files_total = 0;
+  std::uint64_t bytes_processed = 0;
+  std::uint64_t bytes_total = 0;  ///< 0 if unknown (pipes, trees).
+  double elapsed_seconds = 0;
+};
+
+/// Called once per source, when it is durable or has failed. Calls come from one thread at a time,
+/// not necessarily the caller's, in no particular order.
+using OnIngested = std::function<void(const IngestSource&, const Result<IngestedNar>&)>;
+/// Called now and then, from one thread at a time.
+using OnProgress = std::function<void(const Progress&)>;
+
+/// Takes NARs in: cut, hashed, deduplicated, compressed, stored (ARCHITECTURE.md, "The life of one
+/// chunk"). A source that fails is reported and the rest go on. A name that meant another NAR means
+/// the new one from now on; the older NAR is kept under NAME~ and 12 digits of its hash. Threads:
+/// `store` may be used by others meanwhile. Errors:  only those that end the whole operation:
+/// io_no_space, io_* from the store, cancelled. Sources
+///          that were acknowledged before stay; the others were reported as failed.
+/// Cost:    about 30 MiB per thread; bytes are read once.
+[[nodiscard]] Result<void> ingest(Store& store, std::span<const IngestSource> sources,
+                                  const IngestOptions& options, const OnIngested& on_ingested,
+                                  const OnProgress& on_progress = {});
+
+}  // namespace chunker

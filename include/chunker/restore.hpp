@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <stop_token>
+
+#include "chunker/bytes.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/ingest.hpp"
+#include "chunker/store.hpp"
+
+namespace chunker {
+
+struct RestoreOptions {
+  unsigned threads = 0;  ///< 0 means one per available processor.
+  std::stop_token stop;
+};
+
+/// Takes the next bytes of a NAR. An error ends the restore with that error.
+using ByteSink = std::function<Result<void>(Bytes)>;
+
+/// Gives a NAR back, in order. Every chunk is verified before its bytes reach `sink`, and the whole
+/// NAR's SHA-256 before success is returned: a caller must not trust what came through the sink
+/// until then. Threads: `store` may be used by others meanwhile; `sink` is called by one thread at
+/// a time. Errors:  store_not_found, store_chunk_missing, digest_mismatch, store_corrupt, codec_*,
+/// io_*, cancelled. Cost:    reads each frame once; about 10 MiB per thread.
+[[nodiscard]] Result<void> restore(const Store& store, const Digest& nar_sha256,
+                                   const ByteSink& sink, const RestoreOptions& options = {});
+
+/// The same into a file, which appears under `path` only once it is complete and verified; a file
+/// that was there before is replaced then.
+[[nodiscard]] Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
+                                           const std::filesystem::path& path,
+                                           const RestoreOptions& options = {});
+
+struct RestoreJob {
+  Digest nar_sha256;
+  std::filesystem::path path;
+};
+
+/// Called once per job, from one thread at a time, in no particular order.
+using OnRestored = std::function<void(const RestoreJob&, const Result<void>&)>;
+
+/// Many NARs into files, several at once. A job that fails is reported and the rest go on.
+/// Errors: cancelled.
+[[nodiscard]] Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
+                                        const RestoreOptions& options,
+                                        const OnRestored& on_restored,
+                                        const OnProgress& on_progress = {});
+
+}  // namespace chunker

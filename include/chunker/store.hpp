@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "chunker/codec.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/hash.hpp"
+#include "chunker/manifest.hpp"
+#include "chunker/threads.hpp"
+
+namespace chunker {
+
+enum class StoreAccess : std::uint8_t {
+  read,   ///< Any number of processes, beside one writer; sees what was there when it opened.
+  write,  ///< One process at a time; a second one gets store_locked.
+};
+
+enum class StoreLayout : std::uint8_t {
+  packs,    ///< Many frames in one blob: few requests, few files. The default.
+  objects,  ///< One blob per chunk under {hash_prefix}/{hash} (R13.6).
+};
+
+struct StoreOptions {
+  StoreAccess access = StoreAccess::read;
+  bool create = false;  ///< With write access: make the store if there is none.
+  // The next two decide how a new store is made, and are otherwise read from the store.
+  StoreLayout layout = StoreLayout::packs;
+  HashAlgorithm hash =
+      HashAlgorithm::blake3();  ///< Names chunks. A store of a custom hash needs it here.
+  std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
+  std::uint64_t pack_bytes_target = 64ULL
+                                    << 20;  ///< A pack is closed at the first frame beyond this.
+};
+
+/// One name of the store and the NAR it means.
+struct StoredNar {
+  std::string name;
+  Digest nar_sha256;
+  std::uint64_t nar_bytes = 0;
+  std::uint64_t chunk_count = 0;
+  std::uint64_t added_unix_seconds = 0;
+};
+
+struct StoreStats {
+  std::uint64_t nars = 0;           ///< Names.
+  std::uint64_t unique_nars = 0;    ///< Distinct NARs among them.
+  std::uint64_t logical_bytes = 0;  ///< Sum of the NARs' sizes, one per name.
+  std::uint64_t stored_bytes = 0;   ///< Everything the store's directory holds, index included.
+  std::uint64_t pack_bytes = 0;     ///< Packs and chunk objects.
+  std::uint64_t index_bytes = 0;
+  std::uint64_t packs = 0;             ///< Blobs: packs and chunk objects.
+  std::uint64_t chunks = 0;            ///< References from NARs to chunks, one NAR per name.
+  std::uint64_t unique_chunks = 0;     ///< Chunks kept; pieces of manifests are among them.
+  std::uint64_t unique_raw_bytes = 0;  ///< Their size before compression.
+
+  /// logical / stored; 0 for an empty store.
+  [[nodiscard]] double dedup_ratio() const noexcept {
+    return stored_bytes == 0
+               ? 0.0
+               : static_cast<double>(logical_bytes) / static_cast<double>(stored_bytes);
+  }
+};
+
+/// Chunks and manifests in a directory (doc/format/store.md). What goes in and out of it is
+/// ingest.hpp and restore.hpp; looking after it is maintain.hpp. Owns:    its locks and open files,
+/// until it is destroyed. Threads: shared. Errors:  store_not_found (nothing there), store_locked,
+/// store_version, store_corrupt, io_*; the path is
+///          the context.
+/// Cost:    opening reads the list of packs, and for writing repairs the index from them if need
+/// be.
+class Store {
+ public:
+  [[nodiscard]] static Result<Store> open(const std::filesystem::path& directory,
+                                          StoreOptions options = {});
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  /// Every name, ascending. `visit` may stop by returning an error, which is then returned.
+  [[nodiscard]] Result<void> list(const std::function<Result<void>(const StoredNar&)>& visit) const;
+  /// By name, with or without ".nar", else by SHA-256 in hexadecimal (8 digits or more, if they are
+  /// enough) or in Nix's base 32, with or without "sha256:". Errors: store_not_found,
+  /// store_ambiguous_name.
+  [[nodiscard]] Result<StoredNar> find(std::string_view name_or_hash) const;
+  /// Errors: store_not_found, store_corrupt, digest_mismatch.
+  [[nodiscard]] Result<Manifest> manifest(const Digest& nar_sha256) const;
+  /// The verified bytes of one chunk, appended to `output`.
+  /// Errors: store_chunk_missing, digest_mismatch, store_corrupt, codec_*.
+  [[nodiscard]] Result<void> read_chunk(const Digest& digest, ByteBuffer& output) const;
+  [[nodiscard]] Result<StoreStats> stats() const;
+  /// Takes names away; durable when it returns. What they alone needed is garbage from then on.
+  /// Errors: store_not_found naming the first absent one; then nothing is removed.
+  [[nodiscard]] Result<void> remove(std::span<const std::string> names);
+
+  [[nodiscard]] StoreLayout layout() const noexcept;
+  [[nodiscard]] const HashAlgorithm& hash() const noexcept;
+  [[nodiscard]] const std::filesystem::path& directory() const noexcept;
+
+  /// What the floors above work with; not for callers.
+  struct Parts;
+  [[nodiscard]] Parts& parts() const noexcept;
+
+ private:
+  explicit Store(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+template <>
+inline constexpr Threads threads_of<Store> = Threads::shared;
+
+/// "packs" or "objects".
+[[nodiscard]] std::string_view name(StoreLayout layout) noexcept;
+
+}  // namespace chunker
