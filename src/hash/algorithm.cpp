@@ -1,0 +1,77 @@
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/try.hpp"
+#include "chunker/hash.hpp"
+#include "hash/blake3.hpp"
+#include "hash/sha256.hpp"
+
+namespace chunker {
+namespace {
+
+constexpr std::size_t kNameCharactersMax = 32;
+
+bool is_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= kNameCharactersMax &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
+}  // namespace
+
+struct HashAlgorithm::Implementation {
+  std::string name;
+  std::function<Digest(Bytes)> hash;
+};
+
+HashAlgorithm::HashAlgorithm(std::shared_ptr<const Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+HashAlgorithm HashAlgorithm::sha256() {
+  static const auto shared = std::make_shared<const Implementation>("sha256", hash::sha256);
+  return HashAlgorithm(shared);
+}
+
+HashAlgorithm HashAlgorithm::blake3() {
+  static const auto shared = std::make_shared<const Implementation>("blake3", hash::blake3);
+  return HashAlgorithm(shared);
+}
+
+Result<HashAlgorithm> HashAlgorithm::custom(std::string name,
+                                            std::function<Digest(Bytes)> function) {
+  if (!is_name(name)) {
+    return base::fail(ErrorCode::invalid_argument,
+                      "a hash algorithm's name is 1 to 32 characters of [a-z0-9_-]",
+                      Error::kNoOffset, std::move(name));
+  }
+  if (named(name)) {
+    return base::fail(ErrorCode::invalid_argument, "a built-in hash algorithm has this name",
+                      Error::kNoOffset, std::move(name));
+  }
+  if (!function) {
+    return base::fail(ErrorCode::invalid_argument, "a hash algorithm needs a function",
+                      Error::kNoOffset, std::move(name));
+  }
+  return HashAlgorithm(
+      std::make_shared<const Implementation>(std::move(name), std::move(function)));
+}
+
+Result<HashAlgorithm> HashAlgorithm::named(std::string_view name) {
+  for (const HashAlgorithm& builtin : {sha256(), blake3()}) {
+    if (builtin.name() == name) return builtin;
+  }
+  return base::fail(ErrorCode::unsupported, "no built-in hash algorithm has this name",
+                    Error::kNoOffset, std::string(name));
+}
+
+std::string_view HashAlgorithm::name() const noexcept { return implementation_->name; }
+
+Digest HashAlgorithm::hash(Bytes bytes) const { return implementation_->hash(bytes); }
+
+void HashAlgorithm::hash_many(std::span<const Bytes> inputs, std::span<Digest> digests) const {
+  CHUNKER_CHECK(inputs.size() == digests.size());
+  std::ranges::transform(inputs, digests.begin(), implementation_->hash);
+}
+
+}  // namespace chunker

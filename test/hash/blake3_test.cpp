@@ -1,0 +1,55 @@
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "chunker/hash.hpp"
+#include "hash/cycle.hpp"
+
+namespace chunker {
+namespace {
+
+struct Vector {
+  std::size_t input_bytes;
+  std::string digest;
+};
+
+std::vector<Vector> vectors() {
+  std::ifstream file(CHUNKER_SOURCE_DIR "/vectors/blake3.json");
+  std::vector<Vector> all;
+  for (std::string line; std::getline(file, line);) {
+    std::size_t input_bytes = 0;
+    char digest[65] = {};
+    if (std::sscanf(line.c_str(), R"( {"input_bytes": %zu, "digest": "%64[0-9a-f]")", &input_bytes,
+                    digest) == 2) {
+      all.emplace_back(input_bytes, digest);
+    }
+  }
+  return all;
+}
+
+TEST(Blake3, GivesTheDigestsOfTheOfficialVectors) {
+  ASSERT_EQ(vectors().size(), 35U);
+  for (const Vector& vector : vectors()) {
+    EXPECT_EQ(HashAlgorithm::blake3().hash(test::cycle251(vector.input_bytes)).hex(), vector.digest)
+        << vector.input_bytes;
+  }
+}
+
+// Run under ThreadSanitizer this finds a processor check that races on first use.
+TEST(Blake3, HashesOnManyThreadsFromTheStart) {
+  const ByteBuffer input = test::cycle251(8193);
+  std::vector<Digest> digests(4);
+  {
+    std::vector<std::jthread> threads;
+    for (Digest& digest : digests) {
+      threads.emplace_back([&] { digest = HashAlgorithm::blake3().hash(input); });
+    }
+  }
+  for (const Digest& digest : digests) EXPECT_EQ(digest, digests[0]);
+}
+
+}  // namespace
+}  // namespace chunker

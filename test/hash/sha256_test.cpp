@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+#include <openssl/crypto.h>
+
+#include <charconv>
+#include <string>
+
+#include "base/cpu.hpp"
+#include "chunker/hash.hpp"
+#include "hash/cycle.hpp"
+
+namespace chunker {
+namespace {
+
+static_assert(threads_of<Sha256Stream> == Threads::movable);
+
+struct Vector {
+  std::string message;
+  std::string_view digest;
+};
+
+// The examples of FIPS 180-2 appendix B and of NIST's example values.
+std::vector<Vector> vectors() {
+  return {
+      {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+      {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+      {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmn"
+       "opq"
+       "rsmnopqrstnopqrstu",
+       "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
+      {std::string(1'000'000, 'a'),
+       "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+  };
+}
+
+TEST(Sha256, GivesTheDigestsOfFips180) {
+  for (const Vector& vector : vectors()) {
+    EXPECT_EQ(HashAlgorithm::sha256().hash(bytes_of(vector.message)).hex(), vector.digest);
+  }
+}
+
+TEST(Sha256Stream, GivesTheDigestsOfFips180InPieces) {
+  Sha256Stream stream;
+  for (const Vector& vector : vectors()) {
+    for (const std::size_t piece_bytes : {1, 7, 64, 4096}) {
+      for (std::size_t at = 0; at < vector.message.size(); at += piece_bytes) {
+        stream.update(bytes_of(std::string_view(vector.message).substr(at, piece_bytes)));
+      }
+      EXPECT_EQ(stream.finish().hex(), vector.digest) << piece_bytes;
+    }
+  }
+}
+
+TEST(Sha256Stream, GoesOnAfterItWasMoved) {
+  Sha256Stream first;
+  first.update(bytes_of("a"));
+  Sha256Stream second(std::move(first));
+  second.update(bytes_of("b"));
+  first = std::move(second);
+  first.update(bytes_of("c"));
+  EXPECT_EQ(first.finish(), HashAlgorithm::sha256().hash(bytes_of("abc")));
+}
+
+#if defined(__x86_64__)
+// OpenSSL picks its code by the CPUID words that it reports; bit 29 of the second's low half (leaf
+// 7, EBX) is SHA-NI, and with it set no other SHA-256 code is reachable.
+TEST(Sha256, R8_2_OpenSslSeesShaNiWhereTheProcessorHasIt) {
+  const char* settings = OPENSSL_info(OPENSSL_INFO_CPU_SETTINGS);
+  ASSERT_NE(settings, nullptr);
+  const std::string_view text(settings);
+  const auto second = text.find(":0x");
+  ASSERT_NE(second, text.npos) << text;
+  std::uint64_t leaf7 = 0;
+  std::from_chars(text.data() + second + 3, text.data() + text.size(), leaf7, 16);
+  EXPECT_EQ((leaf7 >> 29 & 1) != 0, base::detect_cpu_features().sha_ni) << text;
+}
+#endif
+
+}  // namespace
+}  // namespace chunker
