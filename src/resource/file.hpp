@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "chunker/bytes.hpp"
+#include "chunker/error.hpp"
+
+// The system calls that everybody needs, each with its errors as a Result and the path in the
+// error.
+namespace chunker::resource {
+
+/// What an errno means to a caller. The one place that maps them.
+[[nodiscard]] ErrorCode code_of(int error_number) noexcept;
+
+/// The error of a failed system call: `what` was tried (static text), the context is "path (errno's
+/// text)".
+[[nodiscard]] Error system_error(int error_number, std::string_view what,
+                                 const std::filesystem::path& path);
+
+/// An open file.
+/// Owns:    its descriptor, closed with it, and its path, for messages.
+/// Threads: movable; read_at() and size() may be called from any thread at once.
+/// Errors:  io_*, with the path as context.
+/// Cost:    one system call per method, repeated where the system interrupts or shortens it.
+class File {
+ public:
+  File() noexcept = default;
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  ~File();
+
+  /// Takes over a descriptor (standard input, say); `name` stands for its path.
+  [[nodiscard]] static File adopt(int descriptor, std::filesystem::path name) noexcept;
+  [[nodiscard]] static Result<File> open_read(const std::filesystem::path& path);
+  /// Creates a file for writing that must not exist yet.
+  [[nodiscard]] static Result<File> create_new(const std::filesystem::path& path);
+
+  [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+  /// Fills `out` from `offset_bytes` on. The count is smaller than `out` only where the file ends.
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset_bytes, MutableBytes out) const;
+  /// Reads what is there, at the file's own position: at least one byte, or 0 at the end.
+  [[nodiscard]] Result<std::size_t> read_some(MutableBytes out);
+  [[nodiscard]] Result<void> write_all(Bytes bytes);
+  /// Asks the system to begin writing these bytes out, so that a later sync_data() is short. Only a
+  /// hint.
+  void start_writeback(std::uint64_t offset_bytes, std::uint64_t size_bytes) const noexcept;
+  /// The file's bytes are durable when this returns.
+  [[nodiscard]] Result<void> sync_data();
+  [[nodiscard]] Result<std::uint64_t> size() const;
+  /// Closes and reports what the destructor could not: some file systems first say here that space
+  /// ran out.
+  [[nodiscard]] Result<void> close();
+
+ private:
+  File(int descriptor, std::filesystem::path path) noexcept;
+
+  int descriptor_ = -1;
+  std::filesystem::path path_;
+};
+
+/// Renames within one file system, replacing `to`. Durable only after sync_directory().
+[[nodiscard]] Result<void> rename_file(const std::filesystem::path& from,
+                                       const std::filesystem::path& to);
+
+/// Removes a file; false if there was none. Durable only after sync_directory().
+[[nodiscard]] Result<bool> remove_file(const std::filesystem::path& path);
+
+/// Makes the names in a directory durable.
+[[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory);
+
+/// Makes one directory; false if it was there already. Durable only after sync_directory() of its
+/// parent.
+[[nodiscard]] Result<bool> make_directory(const std::filesystem::path& directory);
+
+/// A lock between processes on a file made for it (flock). Two locks of one process exclude each
+/// other too. Owns:    the open file; the lock ends with it, also when the process is killed.
+/// Threads: movable.
+/// Errors:  store_locked if another holds it in a way that excludes this; io_*.
+/// Cost:    two system calls.
+class FileLock {
+ public:
+  /// Both make the file if it is not there and come back at once, locked or not.
+  [[nodiscard]] static Result<FileLock> try_exclusive(const std::filesystem::path& path);
+  [[nodiscard]] static Result<FileLock> try_shared(const std::filesystem::path& path);
+
+ private:
+  explicit FileLock(File file) noexcept : file_(std::move(file)) {}
+  static Result<FileLock> try_lock(const std::filesystem::path& path, int operation);
+
+  File file_;
+};
+
+}  // namespace chunker::resource
