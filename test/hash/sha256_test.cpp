@@ -43,7 +43,7 @@ TEST(Sha256, GivesTheDigestsOfFips180) {
 TEST(Sha256Stream, GivesTheDigestsOfFips180InPieces) {
   Sha256Stream stream;
   for (const Vector& vector : vectors()) {
-    for (const std::size_t piece_bytes : {1, 7, 64, 4096}) {
+    for (const std::size_t piece_bytes : {1U, 7U, 64U, 4096U}) {
       for (std::size_t at = 0; at < vector.message.size(); at += piece_bytes) {
         stream.update(bytes_of(std::string_view(vector.message).substr(at, piece_bytes)));
       }
