@@ -10,6 +10,7 @@
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/ingest.hpp"
+#include "chunker/sink.hpp"
 #include "chunker/store.hpp"
 
 namespace chunker {
@@ -19,14 +20,13 @@ struct RestoreOptions {
   std::stop_token stop;
 };
 
-/// Takes the next bytes of a NAR. An error ends the restore with that error.
-using ByteSink = std::function<Result<void>(Bytes)>;
-
 /// Gives a NAR back, in order. Every chunk is verified before its bytes reach `sink`, and the whole
 /// NAR's SHA-256 before success is returned: a caller must not trust what came through the sink
-/// until then. Threads: `store` may be used by others meanwhile; `sink` is called by one thread at
-/// a time. Errors:  store_not_found, store_chunk_missing, digest_mismatch, store_corrupt, codec_*,
-/// io_*, cancelled. Cost:    reads each frame once; about 10 MiB per thread.
+/// until then.
+/// Threads: `store` may be used by others meanwhile; `sink` is called by one thread at a time.
+/// Errors:  store_not_found, store_chunk_missing, digest_mismatch, store_corrupt, codec_*, io_*,
+///          cancelled.
+/// Cost:    reads each frame once; about 10 MiB per thread.
 [[nodiscard]] Result<void> restore(const Store& store, const Digest& nar_sha256,
                                    const ByteSink& sink, const RestoreOptions& options = {});
 

@@ -69,12 +69,13 @@ struct StoreStats {
 };
 
 /// Chunks and manifests in a directory (doc/format/store.md). What goes in and out of it is
-/// ingest.hpp and restore.hpp; looking after it is maintain.hpp. Owns:    its locks and open files,
-/// until it is destroyed. Threads: shared. Errors:  store_not_found (nothing there), store_locked,
-/// store_version, store_corrupt, io_*; the path is
-///          the context.
+/// ingest.hpp and restore.hpp; looking after it is maintain.hpp.
+/// Owns:    its locks and open files, until it is destroyed.
+/// Threads: shared.
+/// Errors:  store_not_found (nothing there), store_locked, store_version, store_corrupt, io_*; the
+///          path is the context.
 /// Cost:    opening reads the list of packs, and for writing repairs the index from them if need
-/// be.
+///          be.
 class Store {
  public:
   [[nodiscard]] static Result<Store> open(const std::filesystem::path& directory,

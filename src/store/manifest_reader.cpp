@@ -1,0 +1,49 @@
+#include "store/manifest_reader.hpp"
+
+#include "base/try.hpp"
+
+namespace chunker::store {
+
+Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_sha256) {
+  CHUNKER_TRY(const auto location, parts.index->manifest(nar_sha256));
+  if (!location) {
+    return base::fail(ErrorCode::store_not_found, "the store has no NAR of this hash",
+                      Error::kNoOffset, nar_sha256.hex());
+  }
+  CHUNKER_TRY(const std::string key, parts.pack_key(location->pack));
+  if (location->payload_bytes > kDecompressedBytesMax) {
+    return base::fail(ErrorCode::store_corrupt, "the index describes an impossible manifest",
+                      location->payload_offset, key);
+  }
+  ByteBuffer bytes(static_cast<std::size_t>(location->payload_bytes));
+  CHUNKER_TRY_VOID(parts.blobs->read(key, location->payload_offset, bytes.span()));
+  auto head = decode_manifest_head(bytes);
+  if (!head) return std::unexpected(std::move(head).error().within(key));
+  if (head->nar_sha256 != nar_sha256) {
+    return base::fail(ErrorCode::store_corrupt, "a manifest of another NAR is in this one's place",
+                      location->payload_offset, key);
+  }
+  return head;
+}
+
+FetchPiece fetch_pieces(Store::Parts& parts, FrameReader& reader) {
+  return [&parts, &reader](const Digest& digest, ByteBuffer& output) -> Result<void> {
+    CHUNKER_TRY(const ChunkLocation location, parts.locate(digest));
+    CHUNKER_TRY(const Bytes bytes, reader.read(digest, location));
+    output.append(bytes);
+    return {};
+  };
+}
+
+Result<std::vector<ChunkReference>> read_chunk_list(Store::Parts& parts, const ManifestHead& head) {
+  FrameReader reader(parts);
+  return decode_chunk_list(head, fetch_pieces(parts, reader));
+}
+
+Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256) {
+  CHUNKER_TRY(const ManifestHead head, read_manifest_head(parts, nar_sha256));
+  FrameReader reader(parts);
+  return decode_manifest(head, fetch_pieces(parts, reader));
+}
+
+}  // namespace chunker::store

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "chunker/error.hpp"
+#include "chunker/manifest.hpp"
+#include "store/frame_reader.hpp"
+#include "store/manifest_format.hpp"
+#include "store/parts.hpp"
+
+namespace chunker::store {
+
+/// The part of a manifest that is in its own record, checked to be the one of this NAR.
+/// Errors: store_not_found if no name means this NAR; store_corrupt, io_*.
+[[nodiscard]] Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_sha256);
+
+/// Fetches pieces of manifests through `reader`.
+[[nodiscard]] FetchPiece fetch_pieces(Store::Parts& parts, FrameReader& reader);
+
+/// The chunk list alone.
+[[nodiscard]] Result<std::vector<ChunkReference>> read_chunk_list(Store::Parts& parts,
+                                                                  const ManifestHead& head);
+[[nodiscard]] Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256);
+
+}  // namespace chunker::store

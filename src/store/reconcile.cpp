@@ -1,0 +1,151 @@
+#include "store/reconcile.hpp"
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/try.hpp"
+#include "store/pack.hpp"
+
+namespace chunker::store {
+namespace {
+
+using Listed = BlobStore::Listed;
+
+/// A pack whose directory is sound. The directory itself is read again when its turn comes: those of all
+/// packs together may not fit into memory.
+struct ReadablePack {
+  Listed blob;
+  std::uint64_t sequence = 0;
+};
+
+Result<std::vector<Listed>> list_packs(BlobStore& blobs) {
+  std::vector<Listed> found;
+  const auto keep = [&found](const Listed& blob) -> Result<void> {
+    found.push_back(blob);
+    return {};
+  };
+  // Ascending over both, as the index gives its packs.
+  CHUNKER_TRY_VOID(blobs.list("chunks/", keep));
+  CHUNKER_TRY_VOID(blobs.list("packs/", keep));
+  return found;
+}
+
+bool before(const ReadablePack& a, const ReadablePack& b) {
+  return std::pair(a.sequence, std::string_view(a.blob.key)) <
+         std::pair(b.sequence, std::string_view(b.blob.key));
+}
+
+/// What the packs there are and the index disagree about.
+struct Difference {
+  std::vector<Listed> unknown;      ///< There, not in the index.
+  std::vector<std::string> missing; ///< In the index, not there or of another size.
+};
+
+Result<Difference> compare(Store::Parts& parts) {
+  CHUNKER_TRY(const auto there, list_packs(*parts.blobs));
+  Difference difference;
+  auto next = there.begin();
+  CHUNKER_TRY_VOID(parts.index->for_each_pack([&](const PackEntry& entry) -> Result<void> {
+    for (; next != there.end() && next->key < entry.key; ++next) {
+      difference.unknown.push_back(*next);
+    }
+    if (next != there.end() && next->key == entry.key) {
+      if (next->size_bytes != entry.blob_bytes) difference.missing.push_back(entry.key);
+      ++next;
+    } else {
+      difference.missing.push_back(entry.key);
+    }
+    return {};
+  }));
+  difference.unknown.insert(difference.unknown.end(), next, there.end());
+  return difference;
+}
+
+/// The packs that can be read, in order of sequence; one that cannot is reported and left out. Errors of
+/// the device end it, so that an index is never built from half of what is there.
+Result<std::vector<ReadablePack>> find_readable(BlobStore& blobs, const std::vector<Listed>& packs,
+                                                const OnProblem& on_problem) {
+  std::vector<ReadablePack> readable;
+  for (const Listed& blob : packs) {
+    auto directory = read_pack_directory(blobs, blob.key, blob.size_bytes);
+    if (directory) {
+      readable.push_back({blob, directory->sequence});
+    } else if (directory.error().code == ErrorCode::store_corrupt ||
+               directory.error().code == ErrorCode::store_version) {
+      if (on_problem) on_problem(directory.error());
+    } else {
+      return std::unexpected(std::move(directory).error());
+    }
+  }
+  std::ranges::sort(readable, before);
+  return readable;
+}
+
+Result<void> add_packs(BlobStore& blobs, Index& index, const std::vector<ReadablePack>& packs) {
+  for (const ReadablePack& pack : packs) {
+    CHUNKER_TRY(const auto directory,
+                read_pack_directory(blobs, pack.blob.key, pack.blob.size_bytes));
+    CHUNKER_TRY_VOID(index.add_pack(pack.blob.key, pack.blob.size_bytes, directory));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index, const OnProblem& on_problem) {
+  CHUNKER_TRY(const auto packs, list_packs(blobs));
+  CHUNKER_TRY(const auto readable, find_readable(blobs, packs, on_problem));
+  CHUNKER_TRY_VOID(add_packs(blobs, index, readable));
+  RebuildReport report;
+  report.packs = readable.size();
+  report.packs_damaged = packs.size() - readable.size();
+  CHUNKER_TRY_VOID(index.for_each_chunk([&report](const auto&) -> Result<void> {
+    ++report.chunks;
+    return {};
+  }));
+  CHUNKER_TRY_VOID(index.for_each_name([&report](const auto&) -> Result<void> {
+    ++report.nars;
+    return {};
+  }));
+  return report;
+}
+
+Result<RebuildReport> replace_index(BlobStore& blobs, const std::filesystem::path& directory,
+                                    const OnProblem& on_problem) {
+  auto fresh = directory;
+  fresh += ".new";
+  std::error_code error;
+  std::filesystem::remove_all(fresh, error);
+  RebuildReport report;
+  {
+    CHUNKER_TRY(const auto index, Index::open(fresh, Index::Access::write));
+    CHUNKER_TRY(report, index_all_packs(blobs, *index, on_problem));
+  }
+  std::filesystem::remove_all(directory, error);
+  CHUNKER_TRY_VOID(resource::rename_file(fresh, directory));
+  CHUNKER_TRY_VOID(resource::sync_directory(directory.parent_path()));
+  return report;
+}
+
+Result<void> reconcile(Store::Parts& parts) {
+  CHUNKER_TRY(const Difference difference, compare(parts));
+  for (const std::string& key : difference.missing) {
+    CHUNKER_TRY_VOID(parts.index->forget_lost_pack(key));
+  }
+  if (difference.unknown.empty()) return {};
+  CHUNKER_TRY(const auto unknown, find_readable(*parts.blobs, difference.unknown, {}));
+  if (unknown.empty()) return {};
+  CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
+  if (unknown.front().sequence > highest) return add_packs(*parts.blobs, *parts.index, unknown);
+  // An old pack has come back: only a replay of all of them gives names their true meaning.
+  parts.index.reset();
+  const auto directory = parts.directory / "index";
+  CHUNKER_TRY_VOID(replace_index(*parts.blobs, directory, {}));
+  CHUNKER_TRY(parts.index, Index::open(directory, Index::Access::write));
+  return {};
+}
+
+}  // namespace chunker::store

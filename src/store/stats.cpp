@@ -1,0 +1,69 @@
+#include <filesystem>
+#include <system_error>
+#include <unordered_set>
+
+#include "base/try.hpp"
+#include "chunker/store.hpp"
+#include "resource/file.hpp"
+#include "store/parts.hpp"
+
+// Store::stats: counted from the index and the directory, so that it cannot drift from what is there.
+namespace chunker {
+namespace {
+
+struct DirectoryBytes {
+  std::uint64_t all = 0;
+  std::uint64_t index = 0;
+};
+
+Result<DirectoryBytes> count_bytes(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  DirectoryBytes bytes;
+  std::error_code error;
+  const auto index = (directory / "index").string() + "/";
+  for (fs::recursive_directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code gone;  // A file may go while we look: RocksDB cleans up behind itself.
+    if (!it->is_regular_file(gone) || gone) continue;
+    const auto size = it->file_size(gone);
+    if (gone) continue;
+    bytes.all += size;
+    if (it->path().string().starts_with(index)) bytes.index += size;
+  }
+  if (error) {
+    return std::unexpected(
+        resource::system_error(error.value(), "cannot count the store's files", directory));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<StoreStats> Store::stats() const {
+  StoreStats stats;
+  std::unordered_set<Digest> distinct;
+  CHUNKER_TRY_VOID(list([&](const StoredNar& nar) -> Result<void> {
+    ++stats.nars;
+    stats.logical_bytes += nar.nar_bytes;
+    stats.chunks += nar.chunk_count;
+    distinct.insert(nar.nar_sha256);
+    return {};
+  }));
+  stats.unique_nars = distinct.size();
+  CHUNKER_TRY_VOID(parts_->index->for_each_chunk([&](const auto& chunk) -> Result<void> {
+    ++stats.unique_chunks;
+    stats.unique_raw_bytes += chunk.second.chunk_bytes;
+    return {};
+  }));
+  CHUNKER_TRY_VOID(parts_->index->for_each_pack([&](const store::PackEntry& pack) -> Result<void> {
+    ++stats.packs;
+    stats.pack_bytes += pack.blob_bytes;
+    return {};
+  }));
+  CHUNKER_TRY(const DirectoryBytes bytes, count_bytes(parts_->directory));
+  stats.stored_bytes = bytes.all;
+  stats.index_bytes = bytes.index;
+  return stats;
+}
+
+}  // namespace chunker

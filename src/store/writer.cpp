@@ -1,0 +1,308 @@
+#include "store/writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.hpp"
+
+namespace chunker::store {
+namespace {
+
+/// A slow trickle of NARs is acknowledged at least this often.
+constexpr auto kOpenMax = std::chrono::seconds(5);
+/// Bounds what one pack's acknowledgements may hold in memory.
+constexpr std::size_t kAcknowledgementsMax = 4096;
+/// How far the device may be behind: full packs, or chunk objects.
+constexpr std::size_t kPacksQueuedMax = 2;
+constexpr std::size_t kObjectsQueuedMax = 64;
+/// Hex digits of its hash that tell an older NAR of the same name apart.
+constexpr std::size_t kOlderNameDigits = 12;
+
+std::uint64_t unix_seconds() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+}  // namespace
+
+StoreWriter::StoreWriter(Store::Parts& parts) : parts_(parts) {
+  {
+    const base::Lock lock(pack_mutex_);
+    if (auto highest = parts_.index->highest_sequence(); highest) {
+      next_sequence_ = *highest + 1;
+    } else {
+      failed_ = highest.error();
+    }
+  }
+  committer_ = std::thread([this] { commit_loop(); });
+}
+
+StoreWriter::~StoreWriter() {
+  {
+    const base::Lock lock(pack_mutex_);
+    if (open_ || !queue_.empty() || !waiting_.empty()) {
+      (void)fail_locked({ErrorCode::cancelled, "writing was given up before it was finished"});
+    }
+    ending_ = true;
+    changed_.notify_all();
+  }
+  committer_.join();
+}
+
+Result<void> StoreWriter::claim(std::span<const Digest> digests, std::span<bool> is_new,
+                                std::vector<Digest>& waits_for) {
+  {
+    const base::Lock lock(claims_mutex_);
+    for (std::size_t i = 0; i < digests.size(); ++i) {
+      const auto [claim, first] = claims_.try_emplace(digests[i], false);
+      is_new[i] = first;
+      if (!first && !claim->second) waits_for.push_back(digests[i]);
+    }
+  }
+  // Asked after claiming: a pack that is committed in between is then in the index already.
+  return withdraw_known(digests, is_new);
+}
+
+Result<void> StoreWriter::withdraw_known(std::span<const Digest> digests, std::span<bool> is_new) {
+  std::vector<Digest> asked;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    if (!is_new[i]) continue;
+    asked.push_back(digests[i]);
+    places.push_back(i);
+  }
+  if (asked.empty()) return {};
+  CHUNKER_TRY(const auto found, parts_.index->chunks(asked));
+  const base::Lock lock(claims_mutex_);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (!found[i]) continue;
+    is_new[places[i]] = false;
+    claims_.erase(asked[i]);
+  }
+  return {};
+}
+
+Result<PackWriter*> StoreWriter::open_pack() {
+  if (!open_) open_.emplace();
+  if (!open_->writer) {
+    CHUNKER_TRY(open_->writer, PackWriter::begin(parts_));
+  }
+  return &*open_->writer;
+}
+
+Result<void> StoreWriter::add_frame(const Frame& frame) {
+  if (parts_.options.layout == StoreLayout::objects) {
+    Pack object;
+    CHUNKER_TRY(object.writer, PackWriter::begin(parts_));
+    CHUNKER_TRY_VOID(object.writer->add_frame(frame.record, frame.payload));
+    seal(std::move(object));
+    return {};
+  }
+  CHUNKER_TRY(PackWriter* const writer, open_pack());
+  return writer->add_frame(frame.record, frame.payload);
+}
+
+Result<void> StoreWriter::put_frame(Frame frame) {
+  const base::Lock lock(pack_mutex_);
+  if (failed_) return std::unexpected(*failed_);
+  if (auto added = add_frame(frame); !added) return fail_locked(std::move(added).error());
+  {
+    const base::Lock claims_lock(claims_mutex_);
+    // A claim may be gone already: a chunk object can be durable by now.
+    for (const ChunkReference& chunk : frame.record.chunks) {
+      if (const auto claim = claims_.find(chunk.digest); claim != claims_.end()) {
+        claim->second = true;
+      }
+    }
+  }
+  if (auto sealed = seal_if_due(); !sealed) return fail_locked(std::move(sealed).error());
+  return {};
+}
+
+bool StoreWriter::ready(StagedNar& nar) {
+  const base::Lock lock(claims_mutex_);
+  std::erase_if(nar.waits_for, [this](const Digest& digest) CHUNKER_REQUIRES(claims_mutex_) {
+    const auto claim = claims_.find(digest);
+    return claim == claims_.end() || claim->second;
+  });
+  return nar.waits_for.empty();
+}
+
+Result<void> StoreWriter::put_nar(StagedNar nar) {
+  const base::Lock lock(pack_mutex_);
+  if (failed_) return std::unexpected(*failed_);
+  if (!ready(nar)) {
+    waiting_.push_back(std::move(nar));
+    return {};
+  }
+  auto added = add_nar(nar);
+  if (added) added = seal_if_due();
+  if (!added) return fail_locked(std::move(added).error());
+  return {};
+}
+
+Result<void> StoreWriter::add_nar(StagedNar& nar) {
+  const Digest& nar_sha256 = nar.record.nar_sha256;
+  CHUNKER_TRY(const auto known, parts_.index->manifest(nar_sha256));
+  if (!known && new_nars_.insert(nar_sha256).second) {
+    CHUNKER_TRY(PackWriter* const writer, open_pack());
+    CHUNKER_TRY_VOID(writer->add_manifest(nar.record, nar.manifest));
+  }
+  CHUNKER_TRY_VOID(add_names(nar));
+  if (!open_) open_.emplace();
+  open_->acknowledgements.push_back(std::move(nar.on_durable));
+  return {};
+}
+
+Result<std::optional<Digest>> StoreWriter::meaning_of(const std::string& name) {
+  if (const auto found = new_names_.find(name); found != new_names_.end()) return found->second;
+  CHUNKER_TRY(const auto record, parts_.index->name(name));
+  if (!record) return std::nullopt;
+  return record->nar_sha256;
+}
+
+Result<void> StoreWriter::set_name(const std::string& name, const Digest& nar_sha256) {
+  CHUNKER_TRY(PackWriter* const writer, open_pack());
+  writer->add_name({name, nar_sha256, unix_seconds()});
+  new_names_[name] = nar_sha256;
+  return {};
+}
+
+Result<void> StoreWriter::add_names(const StagedNar& nar) {
+  CHUNKER_TRY(const auto older, meaning_of(nar.name));
+  if (older == nar.record.nar_sha256) return {};
+  // Nothing is lost by a name that is used again: the older NAR stays, under a name of its own.
+  if (older) {
+    const std::string kept = nar.name + "~" + older->hex().substr(0, kOlderNameDigits);
+    CHUNKER_TRY(const auto taken, meaning_of(kept));
+    if (taken != older) CHUNKER_TRY_VOID(set_name(kept, *older));
+  }
+  return set_name(nar.name, nar.record.nar_sha256);
+}
+
+Result<void> StoreWriter::add_waiting() {
+  auto still_waiting = std::exchange(waiting_, {});
+  for (StagedNar& nar : still_waiting) {
+    if (ready(nar)) {
+      CHUNKER_TRY_VOID(add_nar(nar));
+    } else {
+      waiting_.push_back(std::move(nar));
+    }
+  }
+  return {};
+}
+
+Result<void> StoreWriter::seal_if_due() {
+  if (!open_) return {};
+  const bool full = open_->writer && open_->writer->bytes() >= parts_.options.pack_bytes_target;
+  const bool due = full || open_->acknowledgements.size() >= kAcknowledgementsMax ||
+                   (!open_->acknowledgements.empty() && Clock::now() - open_->opened > kOpenMax);
+  if (!due) return {};
+  CHUNKER_TRY_VOID(add_waiting());
+  seal(*std::exchange(open_, std::nullopt));
+  return {};
+}
+
+void StoreWriter::seal(Pack&& pack) {
+  if (pack.writer) pack.sequence = next_sequence_++;
+  queue_.push_back(std::move(pack));
+  changed_.notify_all();
+  const std::size_t queued_max = parts_.options.layout == StoreLayout::objects
+                                     ? kObjectsQueuedMax
+                                     : kPacksQueuedMax;
+  while (queue_.size() > queued_max && !failed_) changed_.wait(pack_mutex_);
+}
+
+void StoreWriter::fail(Error error) {
+  const base::Lock lock(pack_mutex_);
+  (void)fail_locked(std::move(error));
+}
+
+std::unexpected<Error> StoreWriter::fail_locked(Error error) {
+  if (!failed_) failed_ = std::move(error);
+  changed_.notify_all();
+  return std::unexpected(*failed_);
+}
+
+Result<void> StoreWriter::finish() {
+  const base::Lock lock(pack_mutex_);
+  if (failed_) return std::unexpected(*failed_);
+  if (auto added = add_waiting(); !added) return fail_locked(std::move(added).error());
+  if (!waiting_.empty()) {
+    return fail_locked({ErrorCode::internal, "a claimed chunk was never put"});
+  }
+  if (open_) seal(*std::exchange(open_, std::nullopt));
+  while ((!queue_.empty() || committing_) && !failed_) changed_.wait(pack_mutex_);
+  if (failed_) return std::unexpected(*failed_);
+  return {};
+}
+
+std::vector<StoreWriter::OnDurable> StoreWriter::drop_all() {
+  std::vector<OnDurable> dropped;
+  const auto drop = [&dropped](Pack& pack) {
+    std::ranges::move(pack.acknowledgements, std::back_inserter(dropped));
+  };
+  std::ranges::for_each(queue_, drop);
+  if (open_) drop(*open_);
+  for (StagedNar& nar : waiting_) dropped.push_back(std::move(nar.on_durable));
+  queue_.clear();
+  open_.reset();
+  waiting_.clear();
+  return dropped;
+}
+
+void StoreWriter::commit_loop() {
+  for (;;) {
+    std::optional<Pack> pack;
+    std::vector<OnDurable> dropped;
+    Result<void> failure;
+    {
+      const base::Lock lock(pack_mutex_);
+      while (queue_.empty() && !ending_ && !(failed_ && (open_ || !waiting_.empty()))) {
+        changed_.wait(pack_mutex_);
+      }
+      if (failed_) {
+        dropped = drop_all();
+        failure = std::unexpected(*failed_);
+        if (dropped.empty() && ending_) return;
+      } else if (queue_.empty()) {
+        return;
+      } else {
+        pack = std::move(queue_.front());
+        queue_.pop_front();
+      }
+      committing_ = true;
+    }
+    for (const OnDurable& on_durable : dropped) on_durable(failure);
+    if (pack) commit(*std::move(pack));
+    const base::Lock lock(pack_mutex_);
+    committing_ = false;
+    changed_.notify_all();
+  }
+}
+
+void StoreWriter::commit(Pack pack) {
+  Result<void> result;
+  if (pack.writer) result = pack.writer->commit(pack.sequence);
+  if (result && pack.writer) forget(pack.writer->directory());
+  for (const OnDurable& on_durable : pack.acknowledgements) on_durable(result);
+  if (!result) fail(std::move(result).error());
+}
+
+void StoreWriter::forget(const PackDirectory& directory) {
+  const base::Lock lock(pack_mutex_);
+  const base::Lock claims_lock(claims_mutex_);
+  for (const PackRecord& record : directory.records) {
+    if (const auto* frame = std::get_if<FrameRecord>(&record)) {
+      for (const ChunkReference& chunk : frame->chunks) claims_.erase(chunk.digest);
+    } else if (const auto* manifest = std::get_if<ManifestRecord>(&record)) {
+      new_nars_.erase(manifest->nar_sha256);
+    } else if (const auto* named = std::get_if<NameRecord>(&record)) {
+      const auto found = new_names_.find(named->name);
+      if (found != new_names_.end() && found->second == named->nar_sha256) new_names_.erase(found);
+    }
+  }
+}
+
+}  // namespace chunker::store
