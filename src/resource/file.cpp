@@ -62,6 +62,8 @@ std::unexpected<Error> failed(std::string_view what, const std::filesystem::path
 
 ErrorCode code_of(int error_number) noexcept {
   switch (error_number) {
+    case EISDIR:
+      return ErrorCode::invalid_argument;
     case ENOENT:
     case ENOTDIR:
       return ErrorCode::io_not_found;
@@ -119,7 +121,13 @@ File File::adopt(int descriptor, std::filesystem::path name) noexcept {
 Result<File> File::open_read(const std::filesystem::path& path) {
   const int descriptor = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
   if (descriptor < 0) return failed("cannot open for reading", path);
-  return File(descriptor, path);
+  File file(descriptor, path);
+  // The system opens directories too, and says only at the first read that it was a mistake.
+  struct stat status{};
+  if (::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
+    return std::unexpected(system_error(EISDIR, "cannot open for reading", path));
+  }
+  return file;
 }
 
 Result<File> File::create_new(const std::filesystem::path& path) {
@@ -195,7 +203,7 @@ Result<void> rename_file(const std::filesystem::path& from, const std::filesyste
 
 Result<bool> remove_file(const std::filesystem::path& path) {
   if (::unlink(path.c_str()) == 0) return true;
-  if (errno == ENOENT || errno == ENOTDIR) return false;
+  if (errno == ENOENT || errno == ENOTDIR || errno == EISDIR) return false;
   return failed("cannot remove", path);
 }
 

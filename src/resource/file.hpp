@@ -34,6 +34,7 @@ class File {
 
   /// Takes over a descriptor (standard input, say); `name` stands for its path.
   [[nodiscard]] static File adopt(int descriptor, std::filesystem::path name) noexcept;
+  /// A directory is refused with invalid_argument.
   [[nodiscard]] static Result<File> open_read(const std::filesystem::path& path);
   /// Creates a file for writing that must not exist yet.
   [[nodiscard]] static Result<File> create_new(const std::filesystem::path& path);
@@ -53,8 +54,7 @@ class File {
   /// The file's bytes are durable when this returns.
   [[nodiscard]] Result<void> sync_data();
   [[nodiscard]] Result<std::uint64_t> size() const;
-  /// Closes and reports what the destructor could not: some file systems first say here that space
-  /// ran out.
+  /// Closes and reports what the destructor cannot: some file systems first run out of space here.
   [[nodiscard]] Result<void> close();
 
  private:
@@ -74,12 +74,12 @@ class File {
 /// Makes the names in a directory durable.
 [[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory);
 
-/// Makes one directory; false if it was there already. Durable only after sync_directory() of its
-/// parent.
+/// Makes one directory; false if it was there. Durable only after sync_directory() of its parent.
 [[nodiscard]] Result<bool> make_directory(const std::filesystem::path& directory);
 
 /// A lock between processes on a file made for it (flock). Two locks of one process exclude each
-/// other too. Owns:    the open file; the lock ends with it, also when the process is killed.
+/// other too.
+/// Owns:    the open file; the lock ends with it, also when the process is killed.
 /// Threads: movable.
 /// Errors:  store_locked if another holds it in a way that excludes this; io_*.
 /// Cost:    two system calls.
