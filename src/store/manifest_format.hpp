@@ -13,6 +13,12 @@ namespace chunker::store {
 
 inline constexpr std::size_t kPartInlineBytesMax = 128;
 inline constexpr std::size_t kPartPieceBytes = 256 * 1024;
+/// A part is put together in memory; this is 30 million chunks, or as many entries.
+inline constexpr std::uint64_t kPartBytesMax = 1 << 30;
+/// What a manifest's own bytes come to at most: two parts of kPartBytesMax name 256 KiB of pieces.
+inline constexpr std::uint64_t kManifestBytesMax = 1 << 20;
+/// No file is larger on any system that Nix runs on.
+inline constexpr std::uint64_t kNarBytesMax = (1ULL << 63) - 1;
 
 /// A manifest ready to be stored: its own bytes, and the pieces of its large parts, to be kept like
 /// chunks.
@@ -26,7 +32,8 @@ struct EncodedManifest {
 };
 
 /// Encodes `manifest`; pieces are named by `hash`.
-/// Errors: invalid_argument if chunk sizes do not add up to nar_bytes or entries are out of order.
+/// Errors: invalid_argument for what the format cannot hold: chunk sizes that do not add up to
+/// nar_bytes, entries that are no archive's (doc/format/manifest.md), parts beyond kPartBytesMax.
 [[nodiscard]] Result<EncodedManifest> encode_manifest(const Manifest& manifest,
                                                       const HashAlgorithm& hash);
 

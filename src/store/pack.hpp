@@ -19,6 +19,12 @@ inline constexpr std::uint64_t kPackTrailerBytes = 56;
 /// Several chunks share a frame up to this raw size; it bounds the cost of reading one of them.
 inline constexpr std::uint64_t kSharedFrameBytesMax = 1 << 20;
 inline constexpr std::size_t kNameBytesMax = 4096;
+/// A frame, raw or compressed, is decoded into memory as a whole.
+inline constexpr std::uint64_t kFrameBytesMax = kDecompressedBytesMax;
+/// A directory is read into memory as a whole; this is more than seven million chunks.
+inline constexpr std::uint64_t kDirectoryBytesMax = 256 << 20;
+/// Sequences begin at 1; the bound leaves a next one after whatever a hostile pack claims.
+inline constexpr std::uint64_t kSequenceMax = (1ULL << 63) - 1;
 
 struct FrameRecord {
   std::uint64_t payload_bytes = 0;
@@ -66,8 +72,16 @@ struct PackDirectory {
 /// The first eight bytes of every pack.
 [[nodiscard]] Bytes pack_magic() noexcept;
 
+/// Whether the format can hold this record: the bounds of doc/format/pack.md.
+/// Errors: invalid_argument that says which bound; store_version for flags of a later version.
+[[nodiscard]] Result<void> check_record(const PackRecord& record);
+
+/// Bytes that a record takes in the directory.
+[[nodiscard]] std::uint64_t directory_bytes(const PackRecord& record);
+
 /// Directory and trailer as they end a pack whose payloads end at `payload_end` (an offset in the
-/// pack).
+/// pack). Every record passes check_record(), the payloads add up to `payload_end`, the sequence is
+/// 1 to kSequenceMax and the directory at most kDirectoryBytesMax; anything else ends the process.
 [[nodiscard]] ByteBuffer encode_pack_end(const PackDirectory& directory, std::uint64_t payload_end);
 
 /// BLAKE3 of the encoded directory, which names the pack.
@@ -76,14 +90,15 @@ struct PackDirectory {
 /// Bytes of payload that a record stands for; 0 for names and removals.
 [[nodiscard]] std::uint64_t payload_bytes(const PackRecord& record) noexcept;
 
-/// Decodes `encoded`, checking everything but the digest. `payload_end` is where the directory
-/// begins. Errors: store_corrupt with the offset in `encoded`; store_version for flags of a later
-/// version.
+/// Decodes `encoded`, checking everything but the digest; `payload_end` is where the directory
+/// begins.
+/// Errors: store_corrupt with the offset in `encoded`; store_version for flags of a later version.
 [[nodiscard]] Result<PackDirectory> decode_directory(Bytes encoded, std::uint64_t payload_end);
 
 /// Reads and checks the directory of the pack under `key`, in three reads (magic, trailer,
-/// directory). Errors: store_not_found, store_corrupt, store_version, io_*, with the key as
-/// context.
+/// directory), and that a pack of this directory belongs under this key.
+/// Errors: store_not_found, store_corrupt with the offset in the blob, store_version, io_*; the key
+/// is the context.
 [[nodiscard]] Result<PackDirectory> read_pack_directory(BlobStore& blobs, std::string_view key,
                                                         std::uint64_t blob_bytes);
 
