@@ -60,7 +60,7 @@ BANNED = [(re.compile(pattern), where, what, cure) for pattern, where, what, cur
      "CHUNKER_TRY"),
     (r"\bstd::endl\b", ALL, "std::endl flushes", "'\\n'"),
     (r"\bstd::regex\b", ALL, "std::regex recurses once per character", "a small parser"),
-    (r"\busing namespace std\b", ALL, "using namespace std", "write std::"),
+    (r"\busing namespace std\s*;", ALL, "using namespace std", "write std::"),
     (r"(?<!static_)\bassert\s*\(", SRC, "assert vanishes from release builds", "CHUNKER_CHECK, or an Error"),
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof)\s*\(", ALL, "unbounded or unchecked C function",
      "std::string, std::from_chars"),
