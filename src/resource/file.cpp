@@ -130,6 +130,12 @@ Result<File> File::open_read(const std::filesystem::path& path) {
   return file;
 }
 
+Result<File> File::open_write(const std::filesystem::path& path) {
+  const int descriptor = retried([&] { return ::open(path.c_str(), O_WRONLY | O_CLOEXEC); });
+  if (descriptor < 0) return failed("cannot open", path);
+  return File(descriptor, path);
+}
+
 Result<File> File::create_new(const std::filesystem::path& path) {
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
   const int descriptor = retried([&] { return ::open(path.c_str(), flags, 0666); });

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "chunker/bytes.hpp"
 #include "chunker/error.hpp"
@@ -36,6 +37,8 @@ class File {
   [[nodiscard]] static File adopt(int descriptor, std::filesystem::path name) noexcept;
   /// A directory is refused with invalid_argument.
   [[nodiscard]] static Result<File> open_read(const std::filesystem::path& path);
+  /// Opens what is there for writing, without truncating: a pipe or device.
+  [[nodiscard]] static Result<File> open_write(const std::filesystem::path& path);
   /// Creates a file for writing that must not exist yet.
   [[nodiscard]] static Result<File> create_new(const std::filesystem::path& path);
 
@@ -56,6 +59,8 @@ class File {
   [[nodiscard]] Result<std::uint64_t> size() const;
   /// Closes and reports what the destructor cannot: some file systems first run out of space here.
   [[nodiscard]] Result<void> close();
+  /// Gives the descriptor back without closing it.
+  int release() noexcept { return std::exchange(descriptor_, -1); }
 
  private:
   File(int descriptor, std::filesystem::path path) noexcept;

@@ -1,5 +1,7 @@
 #include "store/frame_reader.hpp"
 
+#include <utility>
+
 #include "base/try.hpp"
 
 namespace chunker::store {
@@ -71,9 +73,9 @@ Result<Bytes> FrameReader::read(const Digest& digest, const ChunkLocation& locat
   return chunk(digest, location);
 }
 
-ByteBuffer FrameReader::take() noexcept {
+ByteBuffer FrameReader::take(ByteBuffer replacement) noexcept {
   held_.reset();
-  return std::move(raw_);
+  return std::exchange(raw_, std::move(replacement));
 }
 
 }  // namespace chunker::store

@@ -24,8 +24,8 @@ class FrameReader {
   [[nodiscard]] Result<Bytes> chunk(const Digest& digest, const ChunkLocation& location) const;
   /// load() and chunk() in one.
   [[nodiscard]] Result<Bytes> read(const Digest& digest, const ChunkLocation& location);
-  /// The held frame's decoded bytes, handed over.
-  [[nodiscard]] ByteBuffer take() noexcept;
+  /// The held frame's decoded bytes, handed over in exchange for a buffer to decode into next.
+  [[nodiscard]] ByteBuffer take(ByteBuffer replacement) noexcept;
 
  private:
   [[nodiscard]] Result<void> decode(const ChunkLocation& location);

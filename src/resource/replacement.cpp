@@ -1,0 +1,62 @@
+#include "resource/replacement.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <string>
+#include <system_error>
+
+#include "base/try.hpp"
+
+namespace chunker::resource {
+namespace {
+
+/// Beside `path`, so that renaming stays within one file system; unique among processes and threads.
+std::filesystem::path unfinished_path(const std::filesystem::path& path) {
+  static std::atomic<unsigned> count{0};
+  auto name = path.filename().string().substr(0, 200);
+  name = "." + name + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+  return path.parent_path() / name;
+}
+
+}  // namespace
+
+Result<Replacement> Replacement::begin(const std::filesystem::path& asked) {
+  std::error_code error;
+  // What a link leads to is replaced, not the link (/dev/stdout is one).
+  auto path = asked;
+  if (std::filesystem::is_symlink(asked, error)) {
+    path = std::filesystem::weakly_canonical(asked, error);
+    if (error) return std::unexpected(system_error(error.value(), "cannot follow this link", asked));
+  }
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status)) {
+    return base::fail(ErrorCode::invalid_argument, "the output is a directory", Error::kNoOffset,
+                      path.string());
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    CHUNKER_TRY(File file, File::open_write(path));
+    return Replacement(std::move(file), path, true);
+  }
+  CHUNKER_TRY(File file, File::create_new(unfinished_path(path)));
+  return Replacement(std::move(file), path, false);
+}
+
+Replacement::~Replacement() {
+  if (!file_.is_open() || direct_) return;
+  (void)remove_file(file_.path());
+}
+
+Result<void> Replacement::commit() {
+  const auto unfinished = file_.path();
+  if (auto closed = file_.close(); !closed) {
+    if (!direct_) (void)remove_file(unfinished);
+    return closed;
+  }
+  if (direct_) return {};
+  auto renamed = rename_file(unfinished, path_);
+  if (!renamed) (void)remove_file(unfinished);
+  return renamed;
+}
+
+}  // namespace chunker::resource
