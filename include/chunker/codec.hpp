@@ -54,11 +54,13 @@ inline constexpr Threads threads_of<CompressionScratch> = Threads::movable;
 ///   compress    appends the compressed form of `input` to `output`.
 ///   decompress  appends the decoded bytes to `output`; stops with decompressed_too_large before more than
 ///               `output_bytes_max` bytes come out, and with codec_corrupt on anything malformed,
-///               truncated or followed by other bytes.
+///               truncated or followed by other bytes. It need not notice every flipped bit: digests do.
+///               A caller who knows the size passes it as the limit and gets one exact allocation.
 ///   magic_bytes how its output begins, empty if it has no signature.
+/// After an error `output` is as it was.
 template <class T>
-concept Codec = requires(const T codec, Bytes input, CompressionScratch& scratch, ByteBuffer& output,
-                         std::uint64_t output_bytes_max) {
+concept Codec = requires(const T codec, Bytes input, CompressionScratch& scratch,
+                         ByteBuffer& output, std::uint64_t output_bytes_max) {
   { codec.id() } -> std::same_as<CodecId>;
   { codec.name() } -> std::convertible_to<std::string_view>;
   { codec.magic_bytes() } -> std::convertible_to<Bytes>;
@@ -69,7 +71,8 @@ concept Codec = requires(const T codec, Bytes input, CompressionScratch& scratch
 /// Any codec behind one small face.
 /// Owns:    a share of the immutable codec; copying is cheap.
 /// Threads: shared.
-/// Errors:  those of the codec.
+/// Errors:  those of the codec. Ours give codec_failed, codec_corrupt and decompressed_too_large, and
+///          unsupported for a frame whose window is beyond 128 MiB.
 /// Cost:    one virtual call per frame.
 class CompressionCodec {
  public:
@@ -97,7 +100,8 @@ class CompressionCodec {
     virtual std::string_view name() const noexcept = 0;
     virtual Bytes magic_bytes() const noexcept = 0;
     virtual Result<void> compress(Bytes, CompressionScratch&, ByteBuffer&) const = 0;
-    virtual Result<void> decompress(Bytes, std::uint64_t, CompressionScratch&, ByteBuffer&) const = 0;
+    virtual Result<void> decompress(Bytes, std::uint64_t, CompressionScratch&,
+                                    ByteBuffer&) const = 0;
   };
   template <Codec T>
   struct Model final : Face {
@@ -143,5 +147,10 @@ class CodecRegistry {
  private:
   std::vector<CompressionCodec> codecs_;
 };
+
+/// One of the library's own codecs, working at `level` of its own scale: zstd -7 to 22, lz4 0 to 12, xz 0 to 9,
+/// bzip2 1 to 9; none ignores it. What they write is read by the built-in ones whatever the level.
+/// Errors: invalid_argument for a level outside the scale, codec_unavailable for a codec not in this build.
+[[nodiscard]] Result<CompressionCodec> builtin_codec(CodecId id, int level);
 
 }  // namespace chunker
