@@ -119,6 +119,13 @@ TEST(Lz4, NFR3_2_RefusesBlocksBeyondTheirSizeClass) {
   EXPECT_EQ(refused.error().offset_bytes, kHeaderBytes);
 }
 
+TEST(CompressionStrategy, R15_1_FastestIsLz4) {
+  const ByteBuffer input = test::words(200'000);
+  const auto codec = CodecRegistry::builtin()->for_strategy(CompressionStrategy::fastest);
+  EXPECT_EQ(codec->id(), CodecId::lz4);
+  EXPECT_TRUE(same(compressed(*codec, input), compressed(lz4(0), input)));
+}
+
 TEST(Lz4, HigherLevelsAreSmaller) {
   const ByteBuffer input = test::words(300'000);
   EXPECT_LT(compressed(lz4(9), input).size(), compressed(lz4(0), input).size());

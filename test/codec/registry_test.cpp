@@ -116,15 +116,6 @@ TEST(CodecRegistry, BuiltinCodecsRefuseLevelsOutsideTheirScale) {
   }
 }
 
-TEST(CompressionStrategy, R15_1_FastestIsLz4) {
-  const auto registry = CodecRegistry::builtin();
-  if (!registry->by_id(CodecId::lz4)) GTEST_SKIP() << "this build is without lz4";
-  const ByteBuffer input = test::words(200'000);
-  EXPECT_EQ(registry->for_strategy(CompressionStrategy::fastest)->name(), "lz4");
-  EXPECT_TRUE(test::same(compressed(*registry->for_strategy(CompressionStrategy::fastest), input),
-                         compressed(*builtin_codec(CodecId::lz4, 0), input)));
-}
-
 TEST(CompressionStrategy, R15_2_BalancedIsZstdLevel3) {
   const ByteBuffer input = test::words(200'000);
   const auto codec = CodecRegistry::builtin()->for_strategy(CompressionStrategy::balanced);
