@@ -27,7 +27,8 @@ Result<Replacement> Replacement::begin(const std::filesystem::path& asked) {
   auto path = asked;
   if (std::filesystem::is_symlink(asked, error)) {
     path = std::filesystem::weakly_canonical(asked, error);
-    if (error) return std::unexpected(system_error(error.value(), "cannot follow this link", asked));
+    if (error)
+      return std::unexpected(system_error(error.value(), "cannot follow this link", asked));
   }
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::is_directory(status)) {

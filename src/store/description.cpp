@@ -42,9 +42,10 @@ Result<void> set(Description& description, std::string_view key, std::string_vie
 Result<Description> parse(std::string_view text) {
   if (const auto first = take_line(text); first != kFirstLine) {
     const bool newer = first.starts_with("chunker-store ");
-    return base::fail(newer ? ErrorCode::store_version : ErrorCode::store_corrupt,
-                      newer ? "the store was made by a newer version" : "this is not a chunker store",
-                      0, std::string(kFileName));
+    return base::fail(
+        newer ? ErrorCode::store_version : ErrorCode::store_corrupt,
+        newer ? "the store was made by a newer version" : "this is not a chunker store", 0,
+        std::string(kFileName));
   }
   Description description;
   while (!text.empty()) {
@@ -70,7 +71,8 @@ Result<void> refuse_foreign_directory(const std::filesystem::path& directory) {
                       "the directory is not empty and not a chunker store", Error::kNoOffset,
                       directory.string());
   }
-  if (error) return std::unexpected(resource::system_error(error.value(), "cannot list", directory));
+  if (error)
+    return std::unexpected(resource::system_error(error.value(), "cannot list", directory));
   return {};
 }
 
@@ -99,7 +101,8 @@ Result<Description> read_description(const std::filesystem::path& directory) {
   ByteBuffer text(kFileBytesMax);
   CHUNKER_TRY(const std::size_t size, file->read_at(0, text.span()));
   auto description = parse(text_of(text.view().first(size)));
-  if (!description) return std::unexpected(std::move(description).error().within(directory.string()));
+  if (!description)
+    return std::unexpected(std::move(description).error().within(directory.string()));
   return description;
 }
 

@@ -40,6 +40,7 @@ class FrameReader {
 /// The bytes of one chunk inside a decoded frame, verified.
 /// Errors: store_corrupt if the location does not fit the frame, digest_mismatch.
 [[nodiscard]] Result<Bytes> chunk_in_frame(Bytes frame, const Digest& digest,
-                                           const ChunkLocation& location, const HashAlgorithm& hash);
+                                           const ChunkLocation& location,
+                                           const HashAlgorithm& hash);
 
 }  // namespace chunker::store

@@ -10,7 +10,8 @@ namespace chunker::store {
 
 /// The part of a manifest that is in its own record, checked to be the one of this NAR.
 /// Errors: store_not_found if no name means this NAR; store_corrupt, io_*.
-[[nodiscard]] Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_sha256);
+[[nodiscard]] Result<ManifestHead> read_manifest_head(Store::Parts& parts,
+                                                      const Digest& nar_sha256);
 
 /// Fetches pieces of manifests through `reader`.
 [[nodiscard]] FetchPiece fetch_pieces(Store::Parts& parts, FrameReader& reader);

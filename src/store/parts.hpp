@@ -25,6 +25,9 @@ struct Store::Parts {
   std::optional<resource::FileLock> writer_lock;
   std::optional<resource::FileLock> reader_lock;
 
+  /// Held by whoever writes: ingest, remove and gc of one store run one after another.
+  base::Mutex writing;
+
   /// The key of a pack; remembered, because every frame that is read asks for it.
   [[nodiscard]] Result<std::string> pack_key(store::PackNumber number);
   /// Where a chunk lies. Errors: store_chunk_missing naming the digest.

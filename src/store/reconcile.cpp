@@ -40,8 +40,8 @@ bool before(const ReadablePack& a, const ReadablePack& b) {
 
 /// What the packs there are and the index disagree about.
 struct Difference {
-  std::vector<Listed> unknown;      ///< There, not in the index.
-  std::vector<std::string> missing; ///< In the index, not there or of another size.
+  std::vector<Listed> unknown;       ///< There, not in the index.
+  std::vector<std::string> missing;  ///< In the index, not there or of another size.
 };
 
 Result<Difference> compare(Store::Parts& parts) {

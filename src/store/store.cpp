@@ -127,11 +127,12 @@ Result<void> Store::remove(std::span<const std::string> names) {
   if (parts_->options.access != StoreAccess::write) {
     return fail(ErrorCode::invalid_argument, "the store is open for reading only");
   }
+  const base::Lock writing(parts_->writing);
   for (const std::string& name : names) {
     CHUNKER_TRY(const auto record, parts_->index->name(name));
     if (!record) {
-      return fail(ErrorCode::store_not_found, "the store has no NAR of this name",
-                  Error::kNoOffset, name);
+      return fail(ErrorCode::store_not_found, "the store has no NAR of this name", Error::kNoOffset,
+                  name);
     }
   }
   if (names.empty()) return {};

@@ -83,17 +83,22 @@ Result<void> StoreWriter::withdraw_known(std::span<const Digest> digests, std::s
   return {};
 }
 
+StoreWriter::Pack& StoreWriter::open_or_begin() {
+  if (!open_) open_ = Pack{std::nullopt, {}, Clock::now(), 0};
+  return *open_;
+}
+
 Result<PackWriter*> StoreWriter::open_pack() {
-  if (!open_) open_.emplace();
-  if (!open_->writer) {
-    CHUNKER_TRY(open_->writer, PackWriter::begin(parts_));
+  Pack& pack = open_or_begin();
+  if (!pack.writer) {
+    CHUNKER_TRY(pack.writer, PackWriter::begin(parts_));
   }
-  return &*open_->writer;
+  return &*pack.writer;
 }
 
 Result<void> StoreWriter::add_frame(const Frame& frame) {
   if (parts_.options.layout == StoreLayout::objects) {
-    Pack object;
+    Pack object{std::nullopt, {}, Clock::now(), 0};
     CHUNKER_TRY(object.writer, PackWriter::begin(parts_));
     CHUNKER_TRY_VOID(object.writer->add_frame(frame.record, frame.payload));
     seal(std::move(object));
@@ -150,8 +155,7 @@ Result<void> StoreWriter::add_nar(StagedNar& nar) {
     CHUNKER_TRY_VOID(writer->add_manifest(nar.record, nar.manifest));
   }
   CHUNKER_TRY_VOID(add_names(nar));
-  if (!open_) open_.emplace();
-  open_->acknowledgements.push_back(std::move(nar.on_durable));
+  open_or_begin().acknowledgements.push_back(std::move(nar.on_durable));
   return {};
 }
 
@@ -208,9 +212,8 @@ void StoreWriter::seal(Pack&& pack) {
   if (pack.writer) pack.sequence = next_sequence_++;
   queue_.push_back(std::move(pack));
   changed_.notify_all();
-  const std::size_t queued_max = parts_.options.layout == StoreLayout::objects
-                                     ? kObjectsQueuedMax
-                                     : kPacksQueuedMax;
+  const std::size_t queued_max =
+      parts_.options.layout == StoreLayout::objects ? kObjectsQueuedMax : kPacksQueuedMax;
   while (queue_.size() > queued_max && !failed_) changed_.wait(pack_mutex_);
 }
 

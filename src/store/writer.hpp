@@ -76,12 +76,13 @@ class StoreWriter {
   struct Pack {
     std::optional<PackWriter> writer;  ///< None while there are only acknowledgements to make.
     std::vector<OnDurable> acknowledgements;
-    Clock::time_point opened = Clock::now();
-    std::uint64_t sequence = 0;
+    Clock::time_point opened;
+    std::uint64_t sequence;
   };
 
   [[nodiscard]] Result<void> withdraw_known(std::span<const Digest> digests,
                                             std::span<bool> is_new);
+  [[nodiscard]] Pack& open_or_begin() CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<PackWriter*> open_pack() CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> add_frame(const Frame& frame) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] bool ready(StagedNar& nar) CHUNKER_EXCLUDES(claims_mutex_);
@@ -101,6 +102,7 @@ class StoreWriter {
   void forget(const PackDirectory& directory) CHUNKER_EXCLUDES(pack_mutex_);
 
   Store::Parts& parts_;
+  const base::Lock writing_{parts_.writing};
 
   base::Mutex claims_mutex_;
   /// Chunks on their way: false when claimed, true once in a pack.

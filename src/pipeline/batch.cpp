@@ -1,0 +1,162 @@
+#include "chunker/batch.hpp"
+
+#include <tbb/enumerable_thread_specific.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "base/mutex.hpp"
+#include "base/try.hpp"
+#include "pipeline/input.hpp"
+#include "pipeline/progress.hpp"
+#include "pipeline/workers.hpp"
+
+namespace chunker {
+namespace {
+
+/// Read at once; also what is left over of a file at most, beside one chunk.
+constexpr std::size_t kReadBytes = 1 << 20;
+
+/// Cuts and hashes one file. The buffer is the worker's, kept from file to file (R6.4).
+Result<FileChunks> chunk_file(const std::filesystem::path& path,
+                              const std::shared_ptr<const ResolvedOptions>& options,
+                              const BatchOptions& batch, ByteBuffer& buffer,
+                              pipeline::ProgressMeter& progress) {
+  CHUNKER_TRY(auto input,
+              pipeline::open_input({IngestSource::Kind::nar_file, path, -1, std::string()}));
+  NarAwareChunker chunker(options);
+  FileChunks file;
+  file.path = path;
+  buffer.clear();
+  std::uint64_t buffer_offset = 0;
+  for (bool ended = false; !ended;) {
+    if (batch.stop.stop_requested()) {
+      return base::fail(ErrorCode::cancelled, "stopped on request");
+    }
+    const std::size_t old_size = buffer.size();
+    buffer.resize(old_size + kReadBytes);
+    CHUNKER_TRY(const std::size_t count, input->read(buffer.span().subspan(old_size)));
+    buffer.resize(old_size + count);
+    ended = count < kReadBytes;
+    const std::size_t known = file.extents.size();
+    CHUNKER_TRY_VOID(chunker.feed(buffer.view().subspan(old_size), file.extents));
+    if (ended) CHUNKER_TRY_VOID(chunker.finish(file.extents));
+    for (std::size_t i = known; i < file.extents.size(); ++i) {
+      const ChunkExtent& chunk = file.extents[i];
+      file.digests.push_back(batch.hash.hash(
+          buffer.view().subspan(static_cast<std::size_t>(chunk.offset_bytes - buffer_offset),
+                                static_cast<std::size_t>(chunk.size_bytes))));
+    }
+    if (file.extents.size() > known) {
+      const std::uint64_t end = file.extents.back().offset_bytes + file.extents.back().size_bytes;
+      const Bytes rest = buffer.view().subspan(static_cast<std::size_t>(end - buffer_offset));
+      std::memmove(buffer.data(), rest.data(), rest.size());
+      buffer.resize(rest.size());
+      buffer_offset = end;
+    }
+    file.bytes += count;
+    progress.add_bytes(count);
+  }
+  file.is_nar = chunker.is_nar();
+  file.entries = std::move(chunker.entries());
+  return file;
+}
+
+}  // namespace
+
+struct BatchStream::State {
+  State(std::vector<std::filesystem::path> files, std::shared_ptr<const ResolvedOptions> resolved,
+        BatchOptions batch_options)
+      : paths(std::move(files)),
+        options(std::move(resolved)),
+        batch(std::move(batch_options)),
+        progress({}, paths.size(), 0) {}
+
+  const std::vector<std::filesystem::path> paths;
+  const std::shared_ptr<const ResolvedOptions> options;
+  const BatchOptions batch;
+  pipeline::ProgressMeter progress;
+  base::Mutex mutex;
+  base::Condition changed;
+  std::deque<BatchResult> results CHUNKER_GUARDED_BY(mutex);
+  std::size_t taken CHUNKER_GUARDED_BY(mutex) = 0;
+  bool stopping CHUNKER_GUARDED_BY(mutex) = false;
+  tbb::enumerable_thread_specific<ByteBuffer> buffers;
+  std::jthread driver;
+
+  void run() {
+    pipeline::for_each_in_order(pipeline::thread_count(batch.threads), paths.size(),
+                                [this](std::size_t i) { work(paths[i]); });
+  }
+
+  void work(const std::filesystem::path& path) {
+    {
+      const base::Lock lock(mutex);
+      if (stopping) return;
+    }
+    auto chunks = pipeline::catching(
+        [&] { return chunk_file(path, options, batch, buffers.local(), progress); });
+    if (!chunks && chunks.error().context.find(path.string()) == std::string::npos) {
+      chunks = std::unexpected(std::move(chunks).error().within(path.string()));
+    }
+    deliver({path, std::move(chunks)});
+  }
+
+  /// Waits for room, unless nobody will take results any more.
+  void deliver(BatchResult result) {
+    const base::Lock lock(mutex);
+    while (results.size() >= std::max<std::size_t>(1, batch.results_max) && !stopping) {
+      changed.wait(mutex);
+    }
+    results.push_back(std::move(result));
+    progress.add_file();
+    changed.notify_all();
+  }
+};
+
+BatchStream::BatchStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BatchStream::BatchStream(BatchStream&&) noexcept = default;
+
+BatchStream& BatchStream::operator=(BatchStream&& other) noexcept {
+  BatchStream old(std::move(*this));  // Stops and joins what was running here.
+  state_ = std::move(other.state_);
+  return *this;
+}
+
+BatchStream::~BatchStream() {
+  if (!state_) return;
+  {
+    const base::Lock lock(state_->mutex);
+    state_->stopping = true;
+    state_->changed.notify_all();
+  }
+  state_->driver.join();
+}
+
+std::optional<BatchResult> BatchStream::next() {
+  const base::Lock lock(state_->mutex);
+  if (state_->taken == state_->paths.size()) return std::nullopt;
+  while (state_->results.empty()) state_->changed.wait(state_->mutex);
+  BatchResult result = std::move(state_->results.front());
+  state_->results.pop_front();
+  ++state_->taken;
+  state_->changed.notify_all();
+  return result;
+}
+
+Progress BatchStream::progress() const { return state_->progress.now(); }
+
+Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
+                                      const ChunkingOptions& options, BatchOptions batch) {
+  CHUNKER_TRY(auto resolved, options.resolve());
+  auto state =
+      std::make_unique<BatchStream::State>(std::move(paths), std::move(resolved), std::move(batch));
+  state->driver = std::jthread([running = state.get()] { running->run(); });
+  return BatchStream(std::move(state));
+}
+
+}  // namespace chunker

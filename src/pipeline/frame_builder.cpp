@@ -1,0 +1,95 @@
+#include "pipeline/frame_builder.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/try.hpp"
+
+namespace chunker::pipeline {
+namespace {
+
+/// A frame that compresses to more than this share is stored as it is: reading it back is then free
+/// (R15.6).
+constexpr double kKeepCompressedBelow = 0.95;
+
+bool worth_keeping(std::uint64_t compressed_bytes, std::uint64_t raw_bytes) {
+  return static_cast<double>(compressed_bytes) <
+         kKeepCompressedBelow * static_cast<double>(raw_bytes);
+}
+
+}  // namespace
+
+FrameBuilder::FrameBuilder(store::StoreWriter& writer, CompressionCodec codec, StoreLayout layout)
+    : writer_(&writer),
+      codec_(std::move(codec)),
+      // One object per chunk means one chunk per frame.
+      frame_bytes_max_(layout == StoreLayout::objects ? 0 : store::kSharedFrameBytesMax) {}
+
+Result<StoredBytes> FrameBuilder::put_new(std::span<const ChunkBytes> chunks,
+                                          std::vector<Digest>& waits_for) {
+  digests_.clear();
+  for (const ChunkBytes& chunk : chunks) digests_.push_back(chunk.digest);
+  const auto is_new = std::make_unique<bool[]>(chunks.size());
+  CHUNKER_TRY_VOID(writer_->claim(digests_, {is_new.get(), chunks.size()}, waits_for));
+  new_chunks_.clear();
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    if (is_new[i]) new_chunks_.push_back(chunks[i]);
+  }
+  StoredBytes stored;
+  std::span<const ChunkBytes> rest(new_chunks_);
+  while (!rest.empty()) {
+    std::size_t count = 1;
+    for (std::uint64_t bytes = rest[0].bytes.size(); count < rest.size(); ++count) {
+      bytes += rest[count].bytes.size();
+      if (bytes > frame_bytes_max_) break;
+    }
+    auto put = put_frame(rest.first(count));
+    if (!put) {
+      writer_->fail(put.error());
+      return put;
+    }
+    stored += *put;
+    rest = rest.subspan(count);
+  }
+  return stored;
+}
+
+Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks) {
+  const Bytes raw = gather(chunks);
+  CHUNKER_TRY(store::Frame frame, compress(chunks, raw));
+  const StoredBytes stored{chunks.size(), raw.size(), frame.payload.size()};
+  CHUNKER_TRY_VOID(writer_->put_frame(std::move(frame)));
+  return stored;
+}
+
+Bytes FrameBuilder::gather(std::span<const ChunkBytes> chunks) {
+  bool side_by_side = true;
+  for (std::size_t i = 1; i < chunks.size(); ++i) {
+    const Bytes before = chunks[i - 1].bytes;
+    side_by_side = side_by_side && before.data() + before.size() == chunks[i].bytes.data();
+  }
+  if (side_by_side) {
+    return {chunks.front().bytes.data(), chunks.back().bytes.data() + chunks.back().bytes.size()};
+  }
+  gathered_.clear();
+  for (const ChunkBytes& chunk : chunks) gathered_.append(chunk.bytes);
+  return gathered_;
+}
+
+Result<store::Frame> FrameBuilder::compress(std::span<const ChunkBytes> chunks, Bytes raw) {
+  store::Frame frame;
+  frame.record.codec = codec_.id();
+  for (const ChunkBytes& chunk : chunks) {
+    frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
+  }
+  CHUNKER_TRY_VOID(codec_.compress(raw, scratch_, frame.payload));
+  if (frame.record.codec != CodecId::none && !worth_keeping(frame.payload.size(), raw.size())) {
+    frame.record.codec = CodecId::none;
+    frame.payload.clear();
+    frame.payload.append(raw);
+  }
+  frame.record.payload_bytes = frame.payload.size();
+  return frame;
+}
+
+}  // namespace chunker::pipeline

@@ -1,0 +1,154 @@
+#include "pipeline/gc_plan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/try.hpp"
+#include "store/manifest_reader.hpp"
+#include "store/pack.hpp"
+
+namespace chunker::pipeline {
+
+using store::FrameRecord;
+using store::ManifestRecord;
+using store::NameRecord;
+using store::PackDirectory;
+using store::PackEntry;
+using store::RemovalRecord;
+
+Result<Liveness> Liveness::mark(Store::Parts& parts) {
+  Liveness liveness(parts);
+  auto& needed = liveness.needed_;
+  CHUNKER_TRY_VOID(parts.index->for_each_manifest([&](const auto& entry) -> Result<void> {
+    CHUNKER_TRY(const auto head, store::read_manifest_head(parts, entry.first));
+    needed.insert(head.chunk_list.pieces.begin(), head.chunk_list.pieces.end());
+    needed.insert(head.entry_table.pieces.begin(), head.entry_table.pieces.end());
+    CHUNKER_TRY(const auto chunks, store::read_chunk_list(parts, head));
+    for (const ChunkReference& chunk : chunks) needed.insert(chunk.digest);
+    return {};
+  }));
+  return liveness;
+}
+
+Result<std::vector<bool>> Liveness::chunks(const FrameRecord& frame, store::PackNumber number,
+                                           std::uint64_t payload_offset) const {
+  std::vector<bool> alive(frame.chunks.size());
+  for (std::size_t i = 0; i < alive.size(); ++i) {
+    if (!needed_.contains(frame.chunks[i].digest)) continue;
+    CHUNKER_TRY(const auto location, parts_->index->chunk(frame.chunks[i].digest));
+    alive[i] = location && location->pack == number && location->payload_offset == payload_offset;
+  }
+  return alive;
+}
+
+Result<bool> Liveness::manifest(const ManifestRecord& manifest, store::PackNumber number,
+                                std::uint64_t payload_offset) const {
+  CHUNKER_TRY(const auto location, parts_->index->manifest(manifest.nar_sha256));
+  return location && location->pack == number && location->payload_offset == payload_offset;
+}
+
+Result<bool> Liveness::name(const NameRecord& name) const {
+  CHUNKER_TRY(const auto now, parts_->index->name(name.name));
+  return now && now->nar_sha256 == name.nar_sha256;
+}
+
+Result<bool> Liveness::is_named(const std::string& name) const {
+  CHUNKER_TRY(const auto now, parts_->index->name(name));
+  return now.has_value();
+}
+
+namespace {
+
+/// What is dead in one pack.
+struct Garbage {
+  double payload_bytes = 0;
+  double payload_bytes_total = 0;
+  std::uint64_t chunks = 0;
+  bool dead_names = false;
+  std::vector<std::string> names_removed;  ///< Recorded here, without a meaning now.
+  std::vector<std::string> removals;
+};
+
+Result<void> weigh_frame(const Liveness& liveness, const FrameRecord& frame,
+                         store::PackNumber number, std::uint64_t offset, Garbage& garbage) {
+  CHUNKER_TRY(const auto alive, liveness.chunks(frame, number, offset));
+  double dead_bytes = 0;
+  for (std::size_t i = 0; i < alive.size(); ++i) {
+    if (alive[i]) continue;
+    ++garbage.chunks;
+    dead_bytes += static_cast<double>(frame.chunks[i].size_bytes);
+  }
+  garbage.payload_bytes += static_cast<double>(frame.payload_bytes) * dead_bytes /
+                           static_cast<double>(frame.raw_bytes());
+  return {};
+}
+
+Result<void> weigh_name(const Liveness& liveness, const NameRecord& name, Garbage& garbage) {
+  CHUNKER_TRY(const bool alive, liveness.name(name));
+  if (alive) return {};
+  garbage.dead_names = true;
+  CHUNKER_TRY(const bool named, liveness.is_named(name.name));
+  if (!named) garbage.names_removed.push_back(name.name);
+  return {};
+}
+
+Result<Garbage> weigh(const Liveness& liveness, const PackEntry& pack,
+                      const PackDirectory& directory) {
+  Garbage garbage;
+  std::uint64_t offset = store::kPackMagicBytes;
+  for (const auto& record : directory.records) {
+    const std::uint64_t bytes = store::payload_bytes(record);
+    if (const auto* frame = std::get_if<FrameRecord>(&record)) {
+      CHUNKER_TRY_VOID(weigh_frame(liveness, *frame, pack.number, offset, garbage));
+    } else if (const auto* manifest = std::get_if<ManifestRecord>(&record)) {
+      CHUNKER_TRY(const bool alive, liveness.manifest(*manifest, pack.number, offset));
+      if (!alive) garbage.payload_bytes += static_cast<double>(bytes);
+    } else if (const auto* name = std::get_if<NameRecord>(&record)) {
+      CHUNKER_TRY_VOID(weigh_name(liveness, *name, garbage));
+    } else if (const auto* removal = std::get_if<RemovalRecord>(&record)) {
+      garbage.removals.push_back(removal->name);
+    }
+    garbage.payload_bytes_total += static_cast<double>(bytes);
+    offset += bytes;
+  }
+  return garbage;
+}
+
+bool worth_rewriting(const Garbage& garbage, double garbage_min) {
+  if (garbage.payload_bytes_total == 0) return garbage.dead_names;
+  return garbage.payload_bytes > 0 &&
+         garbage.payload_bytes >= garbage_min * garbage.payload_bytes_total;
+}
+
+}  // namespace
+
+Result<GcPlan> plan_gc(Store::Parts& parts, const Liveness& liveness, double garbage_min) {
+  GcPlan plan;
+  std::vector<std::pair<PackEntry, std::vector<std::string>>> with_removals;
+  CHUNKER_TRY_VOID(parts.index->for_each_pack([&](const PackEntry& pack) -> Result<void> {
+    CHUNKER_TRY(const auto directory,
+                store::read_pack_directory(*parts.blobs, pack.key, pack.blob_bytes));
+    CHUNKER_TRY(Garbage garbage, weigh(liveness, pack, directory));
+    plan.pack_bytes += pack.blob_bytes;
+    plan.chunks_dead += garbage.chunks;
+    if (worth_rewriting(garbage, garbage_min)) {
+      plan.victims.push_back(pack);
+      return {};
+    }
+    plan.names_kept_removed.insert(garbage.names_removed.begin(), garbage.names_removed.end());
+    if (garbage.payload_bytes_total == 0 && !garbage.removals.empty()) {
+      with_removals.emplace_back(pack, std::move(garbage.removals));
+    }
+    return {};
+  }));
+  // A removal is needed as long as a pack that stays records the name; known only now.
+  for (auto& [pack, removals] : with_removals) {
+    const bool needed = std::ranges::any_of(removals, [&plan](const std::string& name) {
+      return plan.names_kept_removed.contains(name);
+    });
+    if (!needed) plan.victims.push_back(std::move(pack));
+  }
+  return plan;
+}
+
+}  // namespace chunker::pipeline

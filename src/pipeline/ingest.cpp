@@ -1,0 +1,114 @@
+#include "chunker/ingest.hpp"
+
+#include <system_error>
+
+#include "base/mutex.hpp"
+#include "base/try.hpp"
+#include "pipeline/nar_ingest.hpp"
+#include "pipeline/workers.hpp"
+#include "store/parts.hpp"
+#include "store/writer.hpp"
+
+// The way in (ARCHITECTURE.md, "The life of one chunk"): read, cut, hash, known?, compress, pack, manifest,
+// durable, acknowledged. Each NAR's stages are in nar_ingest.cpp; here many NARs run side by side.
+namespace chunker {
+namespace {
+
+using pipeline::IngestShared;
+
+constexpr std::size_t kNameBytesMax = store::kNameBytesMax;
+
+/// Reports each source once, from one thread at a time.
+class Reporter {
+ public:
+  Reporter(const OnIngested& on_ingested, pipeline::ProgressMeter& progress)
+      : on_ingested_(on_ingested), progress_(progress) {}
+
+  void report(const IngestSource& source, const Result<IngestedNar>& result) {
+    const base::Lock lock(mutex_);
+    progress_.add_file();
+    if (!result) {
+      if (on_ingested_) on_ingested_(source, located(source, result.error()));
+    } else if (on_ingested_) {
+      on_ingested_(source, result);
+    }
+  }
+
+ private:
+  static Result<IngestedNar> located(const IngestSource& source, Error error) {
+    const std::string where = pipeline::label(source);
+    if (error.context.find(where) != std::string::npos) return std::unexpected(std::move(error));
+    return std::unexpected(std::move(error).within(where));
+  }
+
+  base::Mutex mutex_;
+  const OnIngested& on_ingested_;
+  pipeline::ProgressMeter& progress_;
+};
+
+std::uint64_t total_bytes(std::span<const IngestSource> sources) {
+  std::uint64_t total = 0;
+  for (const IngestSource& source : sources) {
+    if (source.kind != IngestSource::Kind::nar_file) return 0;
+    std::error_code absent;
+    const auto size = std::filesystem::file_size(source.path, absent);
+    if (!absent) total += size;
+  }
+  return total;
+}
+
+Result<void> ingest_source(const IngestShared& shared, const IngestSource& source,
+                           Reporter& reporter) {
+  if (shared.stop.stop_requested()) {
+    return base::fail(ErrorCode::cancelled, "stopped on request");
+  }
+  if (source.name.size() > kNameBytesMax || source.name.find('\0') != std::string::npos) {
+    return base::fail(ErrorCode::invalid_argument, "a name has 1 to 4096 bytes and no NUL");
+  }
+  return pipeline::catching([&] {
+    return pipeline::ingest_nar(shared, source,
+                                [&reporter, &source](const Result<IngestedNar>& result) {
+                                  reporter.report(source, result);
+                                });
+  });
+}
+
+}  // namespace
+
+Result<void> ingest(Store& store, std::span<const IngestSource> sources,
+                    const IngestOptions& options, const OnIngested& on_ingested,
+                    const OnProgress& on_progress) {
+  Store::Parts& parts = store.parts();
+  if (parts.options.access != StoreAccess::write) {
+    return base::fail(ErrorCode::invalid_argument, "the store is open for reading only");
+  }
+  CHUNKER_TRY(auto chunking, options.chunking.resolve());
+  CHUNKER_TRY(const CompressionCodec codec, parts.options.codecs->for_strategy(options.strategy));
+
+  const unsigned threads = pipeline::thread_count(options.threads);
+  pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
+  Reporter reporter(on_ingested, progress);
+  pipeline::Pool<pipeline::Slab> slabs;
+  store::StoreWriter writer(parts);
+  tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders(
+      [&] { return pipeline::FrameBuilder(writer, codec, parts.options.layout); });
+  const IngestShared shared{writer,
+                            parts.options.hash,
+                            std::move(chunking),
+                            options.chunking.recipe,
+                            threads,
+                            options.stop,
+                            progress,
+                            slabs,
+                            builders};
+
+  pipeline::for_each_in_order(threads, sources.size(), [&](std::size_t i) {
+    auto staged = ingest_source(shared, sources[i], reporter);
+    if (!staged) reporter.report(sources[i], std::unexpected(std::move(staged).error()));
+  });
+  CHUNKER_TRY_VOID(writer.finish());
+  if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
+  return {};
+}
+
+}  // namespace chunker

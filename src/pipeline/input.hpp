@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "chunker/bytes.hpp"
+#include "chunker/error.hpp"
+#include "chunker/ingest.hpp"
+
+namespace chunker::pipeline {
+
+/// The bytes of one source, in order.
+/// Threads: movable.
+class Input {
+ public:
+  virtual ~Input() = default;
+  /// Fills `out` from the front; a smaller count only at the end, 0 behind it. Errors: io_*, nar_*.
+  [[nodiscard]] virtual Result<std::size_t> read(MutableBytes out) = 0;
+};
+
+/// Opens a source: a file, a descriptor, or a file tree whose NAR a thread of its own makes meanwhile.
+[[nodiscard]] Result<std::unique_ptr<Input>> open_input(const IngestSource& source);
+
+/// What to call a source in messages: its path, else its name.
+[[nodiscard]] std::string label(const IngestSource& source);
+
+}  // namespace chunker::pipeline

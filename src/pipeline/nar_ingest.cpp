@@ -1,0 +1,217 @@
+#include "pipeline/nar_ingest.hpp"
+
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "base/try.hpp"
+#include "chunker/hash.hpp"
+#include "store/manifest_format.hpp"
+
+namespace chunker::pipeline {
+namespace {
+
+/// Long enough that a stage's overhead vanishes and that frames fill, short enough that a 100 MB NAR has
+/// work for every thread and few of them fit into memory at once.
+constexpr std::size_t kSlabBytes = 4 << 20;
+/// Slabs under way per thread: one being worked on, one waiting for its turn in a serial stage.
+constexpr std::size_t kSlabsPerThread = 2;
+
+class NarIngest {
+ public:
+  NarIngest(const IngestShared& shared, const IngestSource& source, std::unique_ptr<Input> input)
+      : shared_(shared), source_(source), input_(std::move(input)), chunker_(shared.chunking) {}
+
+  Result<void> run();
+  Result<void> stage(std::function<void(const Result<IngestedNar>&)> on_durable);
+
+ private:
+  using SlabPtr = Slab*;
+
+  SlabPtr read_and_cut(tbb::flow_control& flow);
+  Result<bool> fill(Slab& slab);
+  Result<void> check_is_nar();
+  void store_chunks(Slab& slab);
+  void hash_and_collect(SlabPtr slab);
+  void fail(Error error);
+  Result<void> put_pieces(const store::EncodedManifest& encoded);
+
+  const IngestShared& shared_;
+  const IngestSource& source_;
+  std::unique_ptr<Input> input_;
+  NarAwareChunker chunker_;
+  ByteBuffer carry_;  ///< What lies behind the last chunk.
+  std::uint64_t carry_offset_ = 0;
+  bool ended_ = false;
+  Sha256Stream sha256_;
+  Manifest manifest_;
+  std::vector<Digest> waits_for_;
+  StoredBytes stored_;
+
+  std::atomic<bool> failed_{false};
+  base::Mutex error_mutex_;
+  std::optional<Error> error_ CHUNKER_GUARDED_BY(error_mutex_);
+};
+
+void NarIngest::fail(Error error) {
+  const base::Lock lock(error_mutex_);
+  if (!error_) error_ = std::move(error);
+  failed_ = true;
+}
+
+/// Stage 1, in order: the next bytes, and the chunks that end in them.
+NarIngest::SlabPtr NarIngest::read_and_cut(tbb::flow_control& flow) {
+  if (!ended_ && !failed_) {
+    auto slab = shared_.slabs.take();
+    const auto filled = fill(*slab);
+    if (filled && *filled) return slab.release();
+    if (!filled) fail(filled.error());
+    shared_.slabs.give(std::move(slab));
+  }
+  flow.stop();
+  return nullptr;
+}
+
+/// Reads until a chunk is certain or the input ends; false if there is nothing more.
+Result<bool> NarIngest::fill(Slab& slab) {
+  slab.chunks.clear();
+  slab.references.clear();
+  slab.waits_for.clear();
+  slab.bytes.clear();
+  slab.bytes.append(carry_);
+  slab.fresh_begin = carry_.size();
+  slab.offset_bytes = carry_offset_;
+  while (slab.chunks.empty() && !ended_) {
+    if (shared_.stop.stop_requested()) {
+      return base::fail(ErrorCode::cancelled, "stopped on request");
+    }
+    const std::size_t old_size = slab.bytes.size();
+    slab.bytes.resize(old_size + kSlabBytes);
+    CHUNKER_TRY(const std::size_t count, input_->read(slab.bytes.span().subspan(old_size)));
+    slab.bytes.resize(old_size + count);
+    CHUNKER_TRY_VOID(chunker_.feed(slab.bytes.view().subspan(old_size), slab.chunks));
+    ended_ = count < kSlabBytes;
+    if (slab.offset_bytes == 0 || ended_) CHUNKER_TRY_VOID(check_is_nar());
+    if (ended_) CHUNKER_TRY_VOID(chunker_.finish(slab.chunks));
+    shared_.progress.add_bytes(count);
+  }
+  if (slab.chunks.empty()) return false;
+  const ChunkExtent& last = slab.chunks.back();
+  carry_offset_ = last.offset_bytes + last.size_bytes;
+  carry_.clear();
+  carry_.append(
+      slab.bytes.view().subspan(static_cast<std::size_t>(carry_offset_ - slab.offset_bytes)));
+  return true;
+}
+
+Result<void> NarIngest::check_is_nar() {
+  if (chunker_.is_nar()) return {};
+  return base::fail(ErrorCode::nar_bad_magic, "this is not a NAR: it does not begin with its magic",
+                    0);
+}
+
+/// Stage 2, side by side: hash, ask whether known, compress, put.
+void NarIngest::store_chunks(Slab& slab) {
+  std::vector<ChunkBytes> chunks;
+  chunks.reserve(slab.chunks.size());
+  std::vector<Bytes> inputs;
+  for (const ChunkExtent& chunk : slab.chunks) inputs.push_back(slab.bytes_of(chunk));
+  std::vector<Digest> digests(inputs.size());
+  shared_.hash.hash_many(inputs, digests);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    chunks.push_back({digests[i], inputs[i]});
+    slab.references.push_back({digests[i], inputs[i].size()});
+  }
+  auto stored = shared_.builders.local().put_new(chunks, slab.waits_for);
+  if (!stored) return fail(std::move(stored).error());
+  slab.stored = *stored;
+}
+
+/// Stage 3, in order: the NAR's own hash, and the list of its chunks.
+void NarIngest::hash_and_collect(SlabPtr slab) {
+  sha256_.update(slab->fresh());
+  manifest_.chunks.insert(manifest_.chunks.end(), slab->references.begin(), slab->references.end());
+  waits_for_.insert(waits_for_.end(), slab->waits_for.begin(), slab->waits_for.end());
+  stored_ += std::exchange(slab->stored, {});
+  shared_.slabs.give(std::unique_ptr<Slab>(slab));
+}
+
+Result<void> NarIngest::run() {
+  const auto slabs_max = kSlabsPerThread * shared_.threads;
+  // Isolated: a thread that waits here must not begin another NAR on top of this one.
+  tbb::this_task_arena::isolate([&] {
+    tbb::parallel_pipeline(
+        slabs_max,
+        tbb::make_filter<void, SlabPtr>(
+            tbb::filter_mode::serial_in_order,
+            [this](tbb::flow_control& flow) { return read_and_cut(flow); }) &
+            tbb::make_filter<SlabPtr, SlabPtr>(tbb::filter_mode::parallel,
+                                               [this](SlabPtr slab) {
+                                                 if (!failed_) store_chunks(*slab);
+                                                 return slab;
+                                               }) &
+            tbb::make_filter<SlabPtr, void>(tbb::filter_mode::serial_in_order,
+                                            [this](SlabPtr slab) { hash_and_collect(slab); }));
+  });
+  const base::Lock lock(error_mutex_);
+  if (error_) return std::unexpected(*std::exchange(error_, std::nullopt));
+  return {};
+}
+
+/// The large parts of the manifest are kept like chunks.
+Result<void> NarIngest::put_pieces(const store::EncodedManifest& encoded) {
+  std::vector<ChunkBytes> pieces;
+  for (const auto& piece : encoded.pieces) pieces.push_back({piece.digest, piece.bytes});
+  CHUNKER_TRY(const StoredBytes stored, shared_.builders.local().put_new(pieces, waits_for_));
+  stored_.stored_bytes += stored.stored_bytes;
+  return {};
+}
+
+Result<void> NarIngest::stage(std::function<void(const Result<IngestedNar>&)> on_durable) {
+  manifest_.nar_sha256 = sha256_.finish();
+  manifest_.nar_bytes = carry_offset_;
+  manifest_.recipe = shared_.recipe;
+  manifest_.entries = std::move(chunker_.entries());
+  CHUNKER_TRY(auto encoded, store::encode_manifest(manifest_, shared_.hash));
+  CHUNKER_TRY_VOID(put_pieces(encoded));
+
+  IngestedNar nar;
+  nar.name = source_.name;
+  if (nar.name.empty()) nar.name = source_.path.filename().string();
+  if (nar.name.empty()) nar.name = manifest_.nar_sha256.hex();
+  nar.nar_sha256 = manifest_.nar_sha256;
+  nar.nar_bytes = manifest_.nar_bytes;
+  nar.chunks = manifest_.chunks.size();
+  nar.new_chunks = stored_.chunks;
+  nar.new_raw_bytes = stored_.raw_bytes;
+  nar.new_stored_bytes = stored_.stored_bytes;
+
+  store::StagedNar staged;
+  staged.name = nar.name;
+  staged.record = {encoded.bytes.size(), nar.nar_sha256, nar.nar_bytes, nar.chunks};
+  staged.manifest = std::move(encoded.bytes);
+  staged.waits_for = std::move(waits_for_);
+  staged.on_durable = [nar, on_durable = std::move(on_durable)](const Result<void>& durable) {
+    if (durable) {
+      on_durable(nar);
+    } else {
+      on_durable(std::unexpected(durable.error()));
+    }
+  };
+  return shared_.writer.put_nar(std::move(staged));
+}
+
+}  // namespace
+
+Result<void> ingest_nar(const IngestShared& shared, const IngestSource& source,
+                        std::function<void(const Result<IngestedNar>&)> on_durable) {
+  CHUNKER_TRY(auto input, open_input(source));
+  NarIngest nar(shared, source, std::move(input));
+  CHUNKER_TRY_VOID(nar.run());
+  return nar.stage(std::move(on_durable));
+}
+
+}  // namespace chunker::pipeline

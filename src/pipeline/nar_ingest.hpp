@@ -1,0 +1,56 @@
+#pragma once
+
+#include <tbb/enumerable_thread_specific.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "chunker/chunking.hpp"
+#include "chunker/ingest.hpp"
+#include "chunker/manifest.hpp"
+#include "pipeline/frame_builder.hpp"
+#include "pipeline/input.hpp"
+#include "pipeline/pool.hpp"
+#include "pipeline/progress.hpp"
+#include "store/parts.hpp"
+#include "store/writer.hpp"
+
+namespace chunker::pipeline {
+
+/// A stretch of one NAR with the chunks that end in it, while it goes through the stages.
+struct Slab {
+  ByteBuffer bytes;
+  std::size_t fresh_begin = 0;      ///< Before this lies what the slab before had left over.
+  std::uint64_t offset_bytes = 0;   ///< Of the first byte, in the NAR.
+  std::vector<ChunkExtent> chunks;  ///< Offsets in the NAR.
+  std::vector<ChunkReference> references;
+  std::vector<Digest> waits_for;
+  StoredBytes stored;
+
+  [[nodiscard]] Bytes fresh() const noexcept { return bytes.view().subspan(fresh_begin); }
+  [[nodiscard]] Bytes bytes_of(const ChunkExtent& chunk) const noexcept {
+    return bytes.view().subspan(static_cast<std::size_t>(chunk.offset_bytes - offset_bytes),
+                                static_cast<std::size_t>(chunk.size_bytes));
+  }
+};
+
+/// What all NARs of one ingest share.
+struct IngestShared {
+  store::StoreWriter& writer;
+  const HashAlgorithm& hash;
+  std::shared_ptr<const ResolvedOptions> chunking;
+  Recipe recipe;
+  unsigned threads;
+  std::stop_token stop;
+  ProgressMeter& progress;
+  Pool<Slab>& slabs;
+  tbb::enumerable_thread_specific<FrameBuilder>& builders;
+};
+
+/// Takes one NAR in: its slabs run through the stages side by side. On success the NAR is staged with the
+/// writer, which calls `on_durable` later.
+[[nodiscard]] Result<void> ingest_nar(const IngestShared& shared, const IngestSource& source,
+                                      std::function<void(const Result<IngestedNar>&)> on_durable);
+
+}  // namespace chunker::pipeline

@@ -1,0 +1,176 @@
+#include "pipeline/nar_restore.hpp"
+
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+
+#include "base/mutex.hpp"
+#include "base/try.hpp"
+#include "chunker/hash.hpp"
+#include "pipeline/workers.hpp"
+#include "store/manifest_reader.hpp"
+
+namespace chunker::pipeline {
+namespace {
+
+constexpr std::size_t kRunsPerThread = 3;
+/// Chunks located in one look-up.
+constexpr std::size_t kLocateAhead = 256;
+
+class NarRestore {
+ public:
+  NarRestore(const RestoreShared& shared, std::vector<ChunkReference> chunks, const ByteSink& sink)
+      : shared_(shared), chunks_(std::move(chunks)), sink_(sink) {}
+
+  Result<Digest> run();
+
+ private:
+  FrameRun* plan(tbb::flow_control& flow);
+  Result<bool> locate_ahead();
+  void decode(FrameRun& run);
+  Result<void> decode_frame(FrameRun& run);
+  void hash(const FrameRun& run);
+  void write(FrameRun* run);
+  void fail(Error error);
+
+  const RestoreShared& shared_;
+  const std::vector<ChunkReference> chunks_;
+  const ByteSink& sink_;
+  std::size_t located_ = 0;  ///< Chunks looked up so far.
+  std::vector<FrameRun::Piece> ahead_;
+  std::size_t ahead_next_ = 0;
+  Sha256Stream sha256_;
+
+  std::atomic<bool> failed_{false};
+  base::Mutex error_mutex_;
+  std::optional<Error> error_ CHUNKER_GUARDED_BY(error_mutex_);
+};
+
+void NarRestore::fail(Error error) {
+  const base::Lock lock(error_mutex_);
+  if (!error_) error_ = std::move(error);
+  failed_ = true;
+}
+
+/// Looks up where the next chunks lie; false if there are none.
+Result<bool> NarRestore::locate_ahead() {
+  ahead_.clear();
+  ahead_next_ = 0;
+  const std::size_t count = std::min(kLocateAhead, chunks_.size() - located_);
+  if (count == 0) return false;
+  std::vector<Digest> digests;
+  for (std::size_t i = 0; i < count; ++i) digests.push_back(chunks_[located_ + i].digest);
+  CHUNKER_TRY(const auto locations, shared_.parts.index->chunks(digests));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!locations[i]) {
+      return base::fail(ErrorCode::store_chunk_missing, "the store does not have this chunk",
+                        Error::kNoOffset, digests[i].hex());
+    }
+    if (locations[i]->chunk_bytes != chunks_[located_ + i].size_bytes) {
+      return base::fail(ErrorCode::store_corrupt, "manifest and index disagree on a chunk's size",
+                        Error::kNoOffset, digests[i].hex());
+    }
+    ahead_.push_back({digests[i], *locations[i], {}});
+  }
+  located_ += count;
+  return true;
+}
+
+/// Stage 1, in order: the next chunks that lie in one frame.
+FrameRun* NarRestore::plan(tbb::flow_control& flow) {
+  if (shared_.stop.stop_requested()) {
+    fail({ErrorCode::cancelled, "stopped on request"});
+  } else if (!failed_ && ahead_next_ == ahead_.size()) {
+    if (auto more = locate_ahead(); !more) fail(std::move(more).error());
+  }
+  if (failed_ || ahead_next_ == ahead_.size()) {
+    flow.stop();
+    return nullptr;
+  }
+  auto run = shared_.runs.take();
+  run->pieces.clear();
+  do {
+    run->pieces.push_back(ahead_[ahead_next_++]);
+  } while (ahead_next_ < ahead_.size() &&
+           ahead_[ahead_next_].location.same_frame(run->pieces.front().location));
+  return run.release();
+}
+
+/// Stage 2, side by side: read, decode, verify each chunk.
+void NarRestore::decode(FrameRun& run) {
+  if (failed_) return;
+  auto decoded = catching([&] { return decode_frame(run); });
+  if (!decoded) fail(std::move(decoded).error());
+}
+
+Result<void> NarRestore::decode_frame(FrameRun& run) {
+  store::FrameReader& reader = shared_.readers.local();
+  CHUNKER_TRY_VOID(reader.load(run.pieces.front().location));
+  for (FrameRun::Piece& piece : run.pieces) {
+    CHUNKER_TRY(piece.bytes, reader.chunk(piece.digest, piece.location));
+  }
+  run.frame = reader.take(std::move(run.frame));
+  return {};
+}
+
+/// Stage 3, in order: the NAR's own hash.
+void NarRestore::hash(const FrameRun& run) {
+  if (failed_) return;
+  for (const FrameRun::Piece& piece : run.pieces) sha256_.update(piece.bytes);
+}
+
+/// Stage 4, in order: out.
+void NarRestore::write(FrameRun* run) {
+  for (const FrameRun::Piece& piece : run->pieces) {
+    if (failed_) break;
+    if (auto written = sink_(piece.bytes); !written) fail(std::move(written).error());
+    if (shared_.progress != nullptr) shared_.progress->add_bytes(piece.bytes.size());
+  }
+  shared_.runs.give(std::unique_ptr<FrameRun>(run));
+}
+
+Result<Digest> NarRestore::run() {
+  using tbb::filter_mode;
+  tbb::this_task_arena::isolate([&] {
+    tbb::parallel_pipeline(
+        kRunsPerThread * shared_.threads,
+        tbb::make_filter<void, FrameRun*>(filter_mode::serial_in_order,
+                                          [this](tbb::flow_control& flow) { return plan(flow); }) &
+            tbb::make_filter<FrameRun*, FrameRun*>(filter_mode::parallel,
+                                                   [this](FrameRun* run) {
+                                                     decode(*run);
+                                                     return run;
+                                                   }) &
+            tbb::make_filter<FrameRun*, FrameRun*>(filter_mode::serial_in_order,
+                                                   [this](FrameRun* run) {
+                                                     hash(*run);
+                                                     return run;
+                                                   }) &
+            tbb::make_filter<FrameRun*, void>(filter_mode::serial_in_order,
+                                              [this](FrameRun* run) { write(run); }));
+  });
+  const base::Lock lock(error_mutex_);
+  if (error_) return std::unexpected(*std::exchange(error_, std::nullopt));
+  return sha256_.finish();
+}
+
+}  // namespace
+
+Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
+                         const ByteSink& sink) {
+  CHUNKER_TRY(const auto head, store::read_manifest_head(shared.parts, nar_sha256));
+  CHUNKER_TRY(auto chunks, store::read_chunk_list(shared.parts, head));
+  NarRestore nar(shared, std::move(chunks), sink);
+  CHUNKER_TRY(const Digest digest, nar.run());
+  if (digest != nar_sha256) {
+    return base::fail(ErrorCode::digest_mismatch, "the restored NAR does not have its hash",
+                      Error::kNoOffset, nar_sha256.hex());
+  }
+  return {};
+}
+
+}  // namespace chunker::pipeline

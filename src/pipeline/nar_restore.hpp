@@ -1,0 +1,42 @@
+#pragma once
+
+#include <tbb/enumerable_thread_specific.h>
+
+#include <stop_token>
+
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/sink.hpp"
+#include "pipeline/pool.hpp"
+#include "pipeline/progress.hpp"
+#include "store/frame_reader.hpp"
+#include "store/parts.hpp"
+
+namespace chunker::pipeline {
+
+/// A run of a NAR's chunks that lie in one frame, while it goes through the stages.
+struct FrameRun {
+  struct Piece {
+    Digest digest;
+    store::ChunkLocation location;
+    Bytes bytes;  ///< Verified; in `frame`.
+  };
+  std::vector<Piece> pieces;
+  ByteBuffer frame;
+};
+
+/// What all NARs of one restore share.
+struct RestoreShared {
+  Store::Parts& parts;
+  unsigned threads;
+  std::stop_token stop;
+  ProgressMeter* progress;  ///< May be absent.
+  Pool<FrameRun>& runs;
+  tbb::enumerable_thread_specific<store::FrameReader>& readers;
+};
+
+/// Gives one NAR back: its frames are read, decoded and verified side by side and written in order.
+[[nodiscard]] Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
+                                       const ByteSink& sink);
+
+}  // namespace chunker::pipeline
