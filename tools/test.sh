@@ -16,7 +16,10 @@ if ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --paral
   echo "done in $SECONDS s"
 else
   echo "failed; the whole output is in $log"
-  grep -E '^\[  FAILED  \]|Failure$|\*\*\*|^FAIL|ERROR: |runtime error' "$log" | sort -u | head -n 60
+  # Of each failed test what it printed, without what went well in it.
+  awk '/^ *[0-9]+\/[0-9]+ Test/ { failed = /\*\*\*/; lines = 0 }
+       /^ *Start +[0-9]+:/ || /tests passed/ { failed = 0 }
+       failed && !/^\[ +(RUN|OK) |^\[[-=]+\]/ && ++lines <= 60' "$log"
   sed -n '/tests passed/,$p' "$log"
   exit 1
 fi
