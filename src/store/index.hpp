@@ -18,6 +18,7 @@
 namespace chunker::store {
 
 using PackNumber = std::uint32_t;
+class IndexDatabase;
 
 /// Where a chunk lies: in which pack, which frame of it, and which bytes of that frame once
 /// decoded.
@@ -58,9 +59,10 @@ struct PackEntry {
 };
 
 /// digest -> where its frame lies; also packs, manifests and names (doc/format/store.md, "Index
-/// keys"). Everything in it can be rebuilt from the packs, so it is written without syncing. Owns:
-/// a RocksDB database; the only folder that knows RocksDB is this file's .cpp. Threads: shared.
-/// Errors:  store_corrupt with RocksDB's message, store_locked, io_*.
+/// keys"). Everything in it can be rebuilt from the packs, so it is written without syncing.
+/// Owns:    a RocksDB database (index_database.hpp).
+/// Threads: shared.
+/// Errors:  store_corrupt with the cure and RocksDB's message, store_locked, store_version, io_*.
 /// Cost:    about 55 bytes on disk per chunk; a look-up that misses costs no read (bloom filters).
 class Index {
  public:
@@ -70,6 +72,7 @@ class Index {
   /// a time; a reader sees what was there when it opened.
   [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory,
                                                            Access access);
+  /// Flushes, so that a closed index is compact; what a crash keeps from that is done at next opening.
   ~Index();
 
   [[nodiscard]] Result<std::optional<ChunkLocation>> chunk(const Digest& digest) const;
@@ -97,23 +100,27 @@ class Index {
   [[nodiscard]] Result<std::vector<std::string>> names_of(const Digest& nar_sha256) const;
 
   /// Applies a pack's directory, record by record, as one atomic step, and gives the pack a number:
-  /// chunks and manifests are located in it, names are set, removals unset. A manifest that loses
-  /// its last name leaves the index.
+  /// chunks and manifests are located in it, names are set, removals unset. A manifest that loses its
+  /// last name leaves the index. A pack that is known already keeps its number.
   [[nodiscard]] Result<void> add_pack(std::string_view key, std::uint64_t blob_bytes,
                                       const PackDirectory& directory);
   /// Forgets a pack, and every chunk and manifest that is still located in it, as one atomic step.
-  /// Names stay.
+  /// Names stay. An unknown pack is no error.
   [[nodiscard]] Result<void> forget_pack(std::string_view key, const PackDirectory& directory);
-  /// The same for a pack whose directory cannot be read: scans the whole index.
+  /// The same for packs whose directories cannot be read: scans the whole index, once for all of them.
+  /// Not atomic, but repeating it after a crash completes it.
+  [[nodiscard]] Result<void> forget_lost_packs(std::span<const std::string> keys);
   [[nodiscard]] Result<void> forget_lost_pack(std::string_view key);
 
-  /// The highest sequence of any pack; 0 without packs.
+  /// The highest sequence that any pack ever had, forgotten ones included; 0 without packs.
   [[nodiscard]] Result<std::uint64_t> highest_sequence() const;
 
+  /// Puts what is still in memory into compact files. Closing does that too.
+  [[nodiscard]] Result<void> flush();
+
  private:
-  struct Database;
-  explicit Index(std::unique_ptr<Database> database);
-  std::unique_ptr<Database> database_;
+  explicit Index(std::unique_ptr<IndexDatabase> database);
+  const std::unique_ptr<IndexDatabase> database_;
 };
 
 }  // namespace chunker::store

@@ -1,0 +1,205 @@
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/try.hpp"
+#include "store/index.hpp"
+#include "store/index_database.hpp"
+#include "store/index_format.hpp"
+
+// How packs enter and leave the index.
+namespace chunker::store {
+namespace {
+
+namespace format = index_format;
+using base::fail;
+
+Result<std::uint64_t> setting(const IndexDatabase& database, std::string_view name) {
+  CHUNKER_TRY(const auto value, database.get(format::setting_key(name)));
+  if (!value) return 0;
+  return format::decode_number(*value);
+}
+
+/// The records of one pack on their way into one batch.
+class PackUpdate {
+ public:
+  PackUpdate(const Index& index, PackNumber pack) : index_(index), pack_(pack) {}
+
+  Result<void> operator()(const FrameRecord& frame) {
+    ChunkLocation location{.pack = pack_,
+                           .payload_offset = payload_offset_,
+                           .payload_bytes = frame.payload_bytes,
+                           .codec = frame.codec,
+                           .flags = frame.flags,
+                           .frame_raw_bytes = frame.raw_bytes()};
+    for (const ChunkReference& chunk : frame.chunks) {
+      location.chunk_bytes = chunk.size_bytes;
+      batch_.Put(format::chunk_key(chunk.digest), format::encode(location));
+      location.offset_in_frame += chunk.size_bytes;
+    }
+    payload_offset_ += frame.payload_bytes;
+    return {};
+  }
+
+  Result<void> operator()(const ManifestRecord& manifest) {
+    const ManifestLocation location{pack_, payload_offset_, manifest.payload_bytes,
+                                    manifest.nar_bytes, manifest.chunk_count};
+    batch_.Put(format::manifest_key(manifest.nar_sha256), format::encode(location));
+    lost_names_.erase(manifest.nar_sha256);  // Its names may come in a later pack.
+    payload_offset_ += manifest.payload_bytes;
+    return {};
+  }
+
+  Result<void> operator()(const NameRecord& record) {
+    CHUNKER_TRY_VOID(unname(record.name));
+    batch_.Put(format::name_key(record.name), format::encode(record));
+    batch_.Put(format::nar_name_key(record.nar_sha256, record.name), {});
+    names_[record.name] = record.nar_sha256;
+    return {};
+  }
+
+  Result<void> operator()(const RemovalRecord& removal) {
+    CHUNKER_TRY_VOID(unname(removal.name));
+    batch_.Delete(format::name_key(removal.name));
+    names_[removal.name] = std::nullopt;
+    return {};
+  }
+
+  /// Drops the manifests that have no name left. Call it once, last.
+  Result<rocksdb::WriteBatch> finish() && {
+    std::set<Digest> named;
+    for (const auto& [name, nar] : names_) {
+      if (nar) named.insert(*nar);
+    }
+    for (const Digest& nar : lost_names_) {
+      if (named.contains(nar)) continue;
+      CHUNKER_TRY(const auto names_before, index_.names_of(nar));
+      const auto untouched = [this](const std::string& name) { return !names_.contains(name); };
+      if (std::ranges::none_of(names_before, untouched)) batch_.Delete(format::manifest_key(nar));
+    }
+    return std::move(batch_);
+  }
+
+ private:
+  /// Takes the name from the NAR that it means by now.
+  Result<void> unname(const std::string& name) {
+    std::optional<Digest> nar;
+    if (const auto changed = names_.find(name); changed != names_.end()) {
+      nar = changed->second;
+    } else {
+      CHUNKER_TRY(const auto record, index_.name(name));
+      if (record) nar = record->nar_sha256;
+    }
+    if (!nar) return {};
+    batch_.Delete(format::nar_name_key(*nar, name));
+    lost_names_.insert(*nar);
+    return {};
+  }
+
+  const Index& index_;
+  const PackNumber pack_;
+  std::uint64_t payload_offset_ = kPackMagicBytes;
+  rocksdb::WriteBatch batch_;
+  std::map<std::string, std::optional<Digest>> names_;  ///< What this pack made of them so far.
+  std::set<Digest> lost_names_;  ///< NARs that lost a name, perhaps their last.
+};
+
+void forget_entry(rocksdb::WriteBatch& batch, const PackEntry& pack) {
+  batch.Delete(format::pack_key(pack.key));
+  batch.Delete(format::pack_number_key(pack.number));
+}
+
+}  // namespace
+
+Result<void> Index::add_pack(std::string_view key, std::uint64_t blob_bytes,
+                             const PackDirectory& directory) {
+  const base::Lock lock(database_->update_mutex());
+  CHUNKER_TRY(const auto known, pack(key));
+  CHUNKER_TRY(const std::uint64_t next_pack, setting(*database_, format::kSettingNextPack));
+  CHUNKER_TRY(const std::uint64_t sequence, setting(*database_, format::kSettingSequence));
+  if (next_pack > std::numeric_limits<PackNumber>::max()) {
+    return fail(ErrorCode::unsupported, "no pack number is left; run chunker rebuild-index");
+  }
+  const PackEntry entry{std::string(key),
+                        known ? known->number : static_cast<PackNumber>(next_pack),
+                        directory.sequence, blob_bytes};
+  PackUpdate update(*this, entry.number);
+  for (const PackRecord& record : directory.records) CHUNKER_TRY_VOID(std::visit(update, record));
+  CHUNKER_TRY(auto batch, std::move(update).finish());
+  batch.Put(format::pack_key(key), format::encode(entry));
+  batch.Put(format::pack_number_key(entry.number), key);
+  if (!known) {
+    batch.Put(format::setting_key(format::kSettingNextPack), format::encode(next_pack + 1));
+  }
+  if (directory.sequence > sequence) {
+    batch.Put(format::setting_key(format::kSettingSequence), format::encode(directory.sequence));
+  }
+  return database_->write(batch);
+}
+
+Result<void> Index::forget_pack(std::string_view key, const PackDirectory& directory) {
+  const base::Lock lock(database_->update_mutex());
+  CHUNKER_TRY(const auto known, pack(key));
+  if (!known) return {};
+  rocksdb::WriteBatch batch;
+  std::vector<Digest> digests;
+  for (const PackRecord& record : directory.records) {
+    if (const auto* frame = std::get_if<FrameRecord>(&record)) {
+      for (const ChunkReference& chunk : frame->chunks) digests.push_back(chunk.digest);
+    } else if (const auto* manifest_record = std::get_if<ManifestRecord>(&record)) {
+      CHUNKER_TRY(const auto location, manifest(manifest_record->nar_sha256));
+      if (location && location->pack == known->number) {
+        batch.Delete(format::manifest_key(manifest_record->nar_sha256));
+      }
+    }
+  }
+  CHUNKER_TRY(const auto locations, chunks(digests));
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    if (locations[i] && locations[i]->pack == known->number) {
+      batch.Delete(format::chunk_key(digests[i]));
+    }
+  }
+  forget_entry(batch, *known);
+  return database_->write(batch);
+}
+
+Result<void> Index::forget_lost_packs(std::span<const std::string> keys) {
+  constexpr std::size_t kBatchBytesMax = 4 << 20;
+  const base::Lock lock(database_->update_mutex());
+  std::map<PackNumber, PackEntry> lost;
+  for (const std::string& key : keys) {
+    CHUNKER_TRY(const auto known, pack(key));
+    if (known) lost.emplace(known->number, *known);
+  }
+  if (lost.empty()) return {};
+  rocksdb::WriteBatch batch;
+  const auto drop = [&](PackNumber number, const std::string& entry_key) -> Result<void> {
+    if (!lost.contains(number)) return {};
+    batch.Delete(entry_key);
+    if (batch.GetDataSize() < kBatchBytesMax) return {};
+    CHUNKER_TRY_VOID(database_->write(batch));
+    batch.Clear();
+    return {};
+  };
+  CHUNKER_TRY_VOID(for_each_chunk(
+      [&](const auto& entry) { return drop(entry.second.pack, format::chunk_key(entry.first)); }));
+  CHUNKER_TRY_VOID(for_each_manifest([&](const auto& entry) {
+    return drop(entry.second.pack, format::manifest_key(entry.first));
+  }));
+  // Last: as long as a lost pack is known, the next writer finds it missing and starts this anew.
+  for (const auto& [number, entry] : lost) forget_entry(batch, entry);
+  return database_->write(batch);
+}
+
+Result<void> Index::forget_lost_pack(std::string_view key) {
+  const std::string one(key);
+  return forget_lost_packs({&one, 1});
+}
+
+}  // namespace chunker::store
