@@ -96,7 +96,7 @@ class Archive {
     const std::size_t parent = slash == path.npos ? 0 : slash;
     const std::size_t name_begin = slash == path.npos ? 0 : slash + 1;
     while (!open_.empty() && open_.back() > parent) open_.pop_back();
-    if (open_.empty() || open_.back() != parent || parent > shared) {
+    if (open_.empty() || open_.back() != parent || parent > shared || slash == 0) {
       return "an entry's parent is not an open directory";
     }
     const std::string_view name = path.substr(name_begin);

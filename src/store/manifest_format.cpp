@@ -27,10 +27,14 @@ std::uint64_t piece_count_of(std::uint64_t raw_bytes) noexcept {
 
 Bytes check_of(const Digest& digest) noexcept { return digest.view().first(kCheckBytes); }
 
+// What this version knows of recipes; the other fields may hold anything that fits them.
+bool is_known(std::uint64_t algorithm, std::uint64_t version, std::uint64_t nar_mode) noexcept {
+  return algorithm >= 1 && algorithm <= 3 && version == 1 && nar_mode <= 2;
+}
+
 bool is_known(const Recipe& recipe) noexcept {
-  return recipe.algorithm >= ChunkingAlgorithm::fast_cdc &&
-         recipe.algorithm <= ChunkingAlgorithm::fixed && recipe.version == 1 &&
-         recipe.nar_mode <= NarMode::aligned;
+  return is_known(static_cast<std::uint64_t>(recipe.algorithm), recipe.version,
+                  static_cast<std::uint64_t>(recipe.nar_mode));
 }
 
 // Writing.
@@ -108,24 +112,24 @@ Result<Bytes> checked_body(Bytes bytes) {
 Result<Recipe> read_recipe(FieldReader& reader) {
   constexpr std::string_view kFault = "a recipe is cut off or malformed";
   constexpr auto kByteMax = std::numeric_limits<std::uint8_t>::max();
-  Recipe recipe;
   const std::size_t begin = reader.offset();
-  CHUNKER_TRY(const auto algorithm, reader.varint_at_most(kByteMax, kFault));
-  CHUNKER_TRY(recipe.version,
-              reader.varint_at_most(std::numeric_limits<std::uint32_t>::max(), kFault));
+  Recipe recipe;
+  CHUNKER_TRY(const auto algorithm, reader.varint(kFault));
+  CHUNKER_TRY(const auto version, reader.varint(kFault));
   CHUNKER_TRY(recipe.min_bytes, reader.varint(kFault));
   CHUNKER_TRY(recipe.avg_bytes, reader.varint(kFault));
   CHUNKER_TRY(recipe.max_bytes, reader.varint(kFault));
   CHUNKER_TRY(recipe.normalization, reader.varint_at_most(kByteMax, kFault));
   CHUNKER_TRY(recipe.seed, reader.varint(kFault));
-  CHUNKER_TRY(const auto nar_mode, reader.varint_at_most(kByteMax, kFault));
+  CHUNKER_TRY(const auto nar_mode, reader.varint(kFault));
   CHUNKER_TRY(const auto header_chunk, reader.varint_at_most(std::uint8_t{1}, kFault));
-  recipe.algorithm = static_cast<ChunkingAlgorithm>(algorithm);
-  recipe.nar_mode = static_cast<NarMode>(nar_mode);
-  recipe.header_chunk = header_chunk != 0;
-  if (!is_known(recipe)) {
+  if (!is_known(algorithm, version, nar_mode)) {
     return fail(ErrorCode::store_version, "a recipe of a later version", begin);
   }
+  recipe.algorithm = static_cast<ChunkingAlgorithm>(algorithm);
+  recipe.version = static_cast<std::uint32_t>(version);
+  recipe.nar_mode = static_cast<NarMode>(nar_mode);
+  recipe.header_chunk = header_chunk != 0;
   return recipe;
 }
 
