@@ -8,8 +8,8 @@
 #include "chunker/nar.hpp"
 #include "chunker/nar_listing.hpp"
 
-// However an archive is split, NarParser must report the same events and the same error; and what it
-// accepts, NarWriter must reproduce byte for byte.
+// However an archive is split, NarParser must report the same events and the same error; and what
+// it accepts, NarWriter must reproduce byte for byte.
 
 namespace {
 

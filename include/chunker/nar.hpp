@@ -21,7 +21,7 @@ inline constexpr std::string_view kNarMagic{"\x0d\0\0\0\0\0\0\0nix-archive-1\0\0
 inline constexpr std::size_t kNarNameBytesMax = 255;
 /// PATH_MAX without its NUL: no kernel keeps a longer target.
 inline constexpr std::size_t kNarTargetBytesMax = 4095;
-/// PATH_MAX without its NUL: no system call takes a longer path, so Nix can neither dump nor restore
+/// PATH_MAX without its NUL: no system call takes a longer path, so Nix neither dumps nor restores
 /// what lies deeper; and it keeps an archive of a few MB from naming GBs of paths.
 inline constexpr std::size_t kNarPathBytesMax = 4095;
 /// Directories inside each other, the root not counted. Follows from the path: a level is two bytes

@@ -17,7 +17,8 @@
 // str(s)    := u64le(size of s) s zeros-up-to-a-multiple-of-8
 //
 // Names ascend strictly (bytewise) and are 1 to 255 bytes without '/' and NUL, not "." or "..".
-// Targets are 1 to 4095 bytes without NUL. Paths are at most 4095 bytes. Nothing follows an archive.
+// Targets are 1 to 4095 bytes without NUL. Paths are at most 4095 bytes. Nothing follows the ")" of
+// the root.
 
 namespace chunker {
 

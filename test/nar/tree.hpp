@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -23,10 +24,13 @@ struct Tree {
   friend bool operator==(const Tree&, const Tree&) = default;
 };
 
-/// Random trees, the same ones for the same seed.
+enum class Alphabet : std::uint8_t { bytes, utf8 };
+
+/// Random trees, the same ones for the same seed. Names and targets are of any bytes, or UTF-8.
 class TreeMaker {
  public:
-  explicit TreeMaker(std::uint64_t seed) : random_(seed) {}
+  explicit TreeMaker(std::uint64_t seed, Alphabet alphabet = Alphabet::bytes)
+      : random_(seed), alphabet_(alphabet) {}
 
   Tree tree(int depth_max) {
     Tree made;
@@ -53,26 +57,29 @@ class TreeMaker {
   }
 
  private:
-  // Few letters, so that one name is often the beginning of another, and all other bytes.
+  // Few letters, so that one name is often the beginning of another.
   std::string name() {
     std::string made = below(2) == 0 ? letters(1 + below(4)) : bytes(1 + below(20));
-    std::ranges::replace(made, '/', '\xff');
-    if (below(50) == 0) made = letters(kNarNameBytesMax);
+    std::ranges::replace(made, '/', '~');
+    if (below(50) == 0) made = letters(kNarNameBytesMax - 1);  // a letter may be two bytes
     return made == "." || made == ".." ? "..." : made;
   }
   std::string letters(std::size_t size) {
-    std::string made(size, ' ');
-    for (char& c : made) c = "aB.\xe9"[below(4)];
+    std::string made;
+    const std::string_view odd = alphabet_ == Alphabet::bytes ? "\xe9" : "\xc3\xa9";
+    while (made.size() < size) made.append(std::array{"a", "B", ".", odd.data()}[below(4)]);
     return made;
   }
-  // Any bytes but NUL.
+  // Any bytes but NUL, or any ASCII but NUL.
   std::string bytes(std::size_t size) {
+    const unsigned end = alphabet_ == Alphabet::bytes ? 256 : 128;
     std::string made(size, ' ');
-    for (char& c : made) c = static_cast<char>(1 + random_() % 255);
+    for (char& c : made) c = static_cast<char>(1 + random_() % (end - 1));
     return made;
   }
 
   std::mt19937_64 random_;
+  Alphabet alphabet_;
 };
 
 inline Result<void> write_tree(NarWriter& nar, std::string_view name, const Tree& tree) {
