@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <type_traits>
 
 #include "base/try.hpp"
 #include "cut/fast_cdc.hpp"
@@ -17,9 +19,9 @@ static_assert(Cutter<FastCdc> && Cutter<RabinKarp> && Cutter<Fixed>);
 template <Cutter T>
 AnyCutter make(const Recipe& recipe, const CutKernel& kernel) {
   if constexpr (std::is_constructible_v<T, const Recipe&, const CutKernel&>) {
-    return AnyCutter(T(recipe, kernel));
+    return AnyCutter::of(T(recipe, kernel));
   } else {
-    return AnyCutter(T(recipe));
+    return AnyCutter::of(T(recipe));
   }
 }
 

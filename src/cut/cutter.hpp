@@ -39,7 +39,10 @@ concept Cutter = std::copyable<T> &&
 class AnyCutter {
  public:
   template <Cutter T>
-  explicit AnyCutter(T cutter) : face_(std::make_unique<Model<T>>(std::move(cutter))) {}
+  [[nodiscard]] static AnyCutter of(T cutter) {
+    return AnyCutter(std::make_unique<Model<T>>(std::move(cutter)));
+  }
+
   AnyCutter(const AnyCutter& other) : face_(other.face_->clone()) {}
   AnyCutter(AnyCutter&&) noexcept = default;
   AnyCutter& operator=(const AnyCutter&) = delete;
@@ -65,6 +68,9 @@ class AnyCutter {
     std::unique_ptr<Face> clone() const override { return std::make_unique<Model>(*this); }
     T cutter;
   };
+
+  explicit AnyCutter(std::unique_ptr<Face> face) noexcept : face_(std::move(face)) {}
+
   std::unique_ptr<Face> face_;
 };
 
