@@ -102,6 +102,19 @@ TEST(Lz4, WritesManyBlocksThatLz4ItselfReads) {
   EXPECT_TRUE(same(*decompressed(lz4(), frame), input));
 }
 
+TEST(Lz4, FramesWithAndWithoutASizeTakeTurns) {
+  LZ4F_preferences_t preferences{};
+  const ByteBuffer input = test::words(100'000);
+  const ByteBuffer sized = compressed(lz4(), input), unsized = foreign_frame(input, preferences);
+  CompressionScratch scratch;
+  for (int round = 0; round < 2; ++round) {
+    ByteBuffer back;
+    ASSERT_TRUE(lz4().decompress(sized, input.size(), scratch, back));
+    ASSERT_TRUE(lz4().decompress(unsized, input.size(), scratch, back));
+    EXPECT_FALSE(lz4().decompress(sized.view().first(50), input.size(), scratch, back));
+  }
+}
+
 // A block larger than the frame's header allows is refused although it would fit.
 TEST(Lz4, NFR3_2_RefusesBlocksBeyondTheirSizeClass) {
   LZ4F_preferences_t preferences{};
