@@ -21,7 +21,7 @@ struct BatchOptions {
   HashAlgorithm hash = HashAlgorithm::blake3();
   unsigned threads = 0;          ///< 0 means one per available processor.
   std::size_t results_max = 16;  ///< Results that wait for the consumer, at most.
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 /// The chunks of one file.

@@ -33,7 +33,7 @@ struct IngestOptions {
   ChunkingOptions chunking = ChunkingOptions::nar();
   CompressionStrategy strategy = CompressionStrategy::balanced;
   unsigned threads = 0;  ///< 0 means one per available processor.
-  std::stop_token stop;  ///< Stops before the next block of input; what is acknowledged stays.
+  std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.
 };
 
 /// What became of one source.

@@ -36,7 +36,7 @@ struct GcReport {
 struct VerifyOptions {
   bool content = false;  ///< Decode and hash every stored byte, not only the structure.
   unsigned threads = 0;  ///< 0 means one per available processor.
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 struct VerifyReport {

@@ -17,7 +17,7 @@ namespace chunker {
 
 struct RestoreOptions {
   unsigned threads = 0;  ///< 0 means one per available processor.
-  std::stop_token stop;
+  std::stop_token stop{};
 };
 
 /// Gives a NAR back, in order. Every chunk is verified before its bytes reach `sink`, and the whole

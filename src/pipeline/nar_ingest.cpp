@@ -33,7 +33,7 @@ class NarIngest {
 
   SlabPtr read_and_cut(tbb::flow_control& flow);
   Result<bool> fill(Slab& slab);
-  Result<void> check_is_nar();
+  Result<void> check_is_nar(Bytes head);
   void store_chunks(Slab& slab);
   void hash_and_collect(SlabPtr slab);
   void fail(Error error);
@@ -94,7 +94,7 @@ Result<bool> NarIngest::fill(Slab& slab) {
     slab.bytes.resize(old_size + count);
     CHUNKER_TRY_VOID(chunker_.feed(slab.bytes.view().subspan(old_size), slab.chunks));
     ended_ = count < kSlabBytes;
-    if (slab.offset_bytes == 0 || ended_) CHUNKER_TRY_VOID(check_is_nar());
+    if (slab.offset_bytes == 0) CHUNKER_TRY_VOID(check_is_nar(slab.bytes));
     if (ended_) CHUNKER_TRY_VOID(chunker_.finish(slab.chunks));
     shared_.progress.add_bytes(count);
   }
@@ -107,8 +107,12 @@ Result<bool> NarIngest::fill(Slab& slab) {
   return true;
 }
 
-Result<void> NarIngest::check_is_nar() {
+Result<void> NarIngest::check_is_nar(Bytes head) {
   if (chunker_.is_nar()) return {};
+  if (kNarMagic.starts_with(text_of(head))) {
+    return base::fail(ErrorCode::nar_truncated, "the input ends inside the NAR's magic",
+                      head.size());
+  }
   return base::fail(ErrorCode::nar_bad_magic, "this is not a NAR: it does not begin with its magic",
                     0);
 }

@@ -1,8 +1,7 @@
 #include "store/description.hpp"
 
-#include <openssl/rand.h>
-
 #include <array>
+#include <random>
 #include <system_error>
 
 #include "base/hex.hpp"
@@ -116,9 +115,8 @@ Result<Description> create_description(const std::filesystem::path& directory, S
   }
   CHUNKER_TRY_VOID(refuse_foreign_directory(directory));
   std::array<std::byte, 16> id;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(id.data()), static_cast<int>(id.size())) != 1) {
-    return base::fail(ErrorCode::internal, "no random bytes are to be had");
-  }
+  std::random_device random;
+  for (std::byte& byte : id) byte = static_cast<std::byte>(random());
   Description description{layout, std::string(hash), base::to_hex(id)};
   std::string text(kFirstLine);
   text.append("\nlayout ").append(name(layout));

@@ -3,7 +3,7 @@
 
 #include "base/hex.hpp"
 #include "base/try.hpp"
-#include "chunker/nix_base32.hpp"
+#include "chunker/sign.hpp"
 #include "chunker/store.hpp"
 #include "store/parts.hpp"
 
@@ -43,7 +43,7 @@ Result<std::optional<store::NameRecord>> any_name(const store::Index& index, con
 
 Result<std::optional<store::NameRecord>> by_hash(const store::Index& index, std::string_view text) {
   if (text.starts_with("sha256:")) text.remove_prefix(7);
-  if (const auto digest = from_nix_base32(text)) return any_name(index, *digest);
+  if (Digest digest; from_nix_base32(text, digest.bytes)) return any_name(index, digest);
   if (!is_hex(text)) return std::nullopt;
   std::string digits(text);
   std::ranges::transform(digits, digits.begin(), [](char c) {

@@ -114,6 +114,18 @@ Result<std::unique_ptr<rocksdb::DB>> open_for_update(const fs::path& directory) 
   return opened;
 }
 
+// RocksDB writes its options down at every opening and never reads them; they are half of an empty index.
+void remove_option_files(const fs::path& directory) {
+  std::error_code failed;
+  for (fs::directory_iterator entry(directory, failed); !failed && entry != fs::end(entry);
+       entry.increment(failed)) {
+    if (entry->path().filename().string().starts_with("OPTIONS-")) {
+      std::error_code ignored;
+      fs::remove(entry->path(), ignored);
+    }
+  }
+}
+
 // The first key behind all that begin with `prefix`. Prefixes begin with a letter, so there is one.
 std::string end_of(std::string_view prefix) {
   std::string end(prefix.substr(0, prefix.find_last_not_of('\xFF') + 1));
@@ -128,8 +140,10 @@ IndexDatabase::IndexDatabase(fs::path directory, std::optional<resource::FileLoc
     : directory_(std::move(directory)), lock_(std::move(lock)), database_(std::move(database)) {}
 
 IndexDatabase::~IndexDatabase() {
-  // If it fails, the next opening replays the log instead.
-  if (lock_) (void)flush();
+  if (!lock_) return;
+  (void)flush();  // If it fails, the next opening replays the log instead.
+  database_.reset();
+  remove_option_files(directory_);
 }
 
 Result<std::unique_ptr<IndexDatabase>> IndexDatabase::open(const fs::path& directory,

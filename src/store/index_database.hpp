@@ -56,7 +56,7 @@ class IndexDatabase {
 
   const std::filesystem::path directory_;
   const std::optional<resource::FileLock> lock_;  ///< There if it was opened for writing.
-  const std::unique_ptr<rocksdb::DB> database_;
+  std::unique_ptr<rocksdb::DB> database_;
   base::Mutex update_mutex_;
 };
 

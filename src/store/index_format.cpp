@@ -8,6 +8,9 @@
 #include "store/field_reader.hpp"
 
 namespace chunker::store::index_format {
+
+using base::fail;
+
 namespace {
 
 constexpr std::string_view kMalformed =
@@ -34,6 +37,10 @@ Result<void> read_varints(FieldReader& reader, std::initializer_list<std::uint64
     CHUNKER_TRY(*field, reader.varint(kMalformed));
   }
   return reader.end(kMalformed);
+}
+
+bool is_alone(const ChunkLocation& location) noexcept {
+  return location.offset_in_frame == 0 && location.frame_raw_bytes == location.chunk_bytes;
 }
 
 }  // namespace
@@ -68,9 +75,15 @@ Result<Digest> decode_digest(std::string_view text) {
 std::string encode(std::uint64_t number) { return varints({number}); }
 
 std::string encode(const ChunkLocation& location) {
-  return varints({location.pack, location.payload_offset, location.payload_bytes,
-                  static_cast<std::uint64_t>(location.codec), location.flags,
-                  location.frame_raw_bytes, location.offset_in_frame, location.chunk_bytes});
+  const auto codec = static_cast<std::uint64_t>(location.codec);
+  // Most chunks are alone in their frame; the last two fields then say nothing new.
+  if (is_alone(location)) {
+    return varints({location.pack, location.payload_offset, location.payload_bytes, codec,
+                    location.flags, location.chunk_bytes});
+  }
+  return varints({location.pack, location.payload_offset, location.payload_bytes, codec,
+                  location.flags, location.chunk_bytes, location.offset_in_frame,
+                  location.frame_raw_bytes});
 }
 
 std::string encode(const ManifestLocation& location) {
@@ -101,8 +114,12 @@ Result<ChunkLocation> decode_chunk(std::string_view value) {
   CHUNKER_TRY(location.payload_bytes, reader.varint(kMalformed));
   CHUNKER_TRY(const std::uint16_t codec, reader.varint_at_most(kCodecMax, kMalformed));
   location.codec = static_cast<CodecId>(codec);
-  CHUNKER_TRY_VOID(read_varints(reader, {&location.flags, &location.frame_raw_bytes,
-                                         &location.offset_in_frame, &location.chunk_bytes}));
+  CHUNKER_TRY(location.flags, reader.varint(kMalformed));
+  CHUNKER_TRY(location.chunk_bytes, reader.varint(kMalformed));
+  location.frame_raw_bytes = location.chunk_bytes;
+  if (reader.at_end()) return location;
+  CHUNKER_TRY_VOID(read_varints(reader, {&location.offset_in_frame, &location.frame_raw_bytes}));
+  if (is_alone(location)) return fail(ErrorCode::store_corrupt, kMalformed);
   return location;
 }
 

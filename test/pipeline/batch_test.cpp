@@ -1,0 +1,124 @@
+#include "chunker/batch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "pipeline/store_fixture.hpp"
+
+namespace chunker {
+namespace {
+
+using test::random_bytes;
+
+class Batch : public testing::Test {
+ protected:
+  std::filesystem::path file(const std::string& name, const std::string& bytes) {
+    const auto path = directory_.path() / name;
+    test::write_file(path, bytes);
+    return path;
+  }
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(Batch, R6_1_R6_4_ChunksFilesSideBySideLikeOneByOne) {
+  std::vector<std::filesystem::path> paths;
+  std::map<std::filesystem::path, std::string> contents;
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    const std::string bytes = random_bytes(i, 100'003 * i);
+    const std::string nar = i % 2 == 0 ? bytes : test::make_nar({{"f", bytes}});
+    paths.push_back(file("f" + std::to_string(i), nar));
+    contents[paths.back()] = nar;
+  }
+  for (const unsigned threads : {1U, 4U}) {
+    auto batch = batch_chunk_files(paths, test::small_chunks().chunking, {.threads = threads});
+    ASSERT_OK(batch);
+    std::size_t count = 0;
+    while (auto result = batch->next()) {
+      ++count;
+      ASSERT_OK(result->chunks);
+      const std::string& bytes = contents.at(result->path);
+      const FileChunks& file = *result->chunks;
+      ASSERT_EQ(file.extents.size(), file.digests.size());
+      std::uint64_t offset = 0;
+      for (std::size_t i = 0; i < file.extents.size(); ++i) {
+        EXPECT_EQ(file.extents[i].offset_bytes, offset);
+        const auto chunk = std::string_view(bytes).substr(offset, file.extents[i].size_bytes);
+        EXPECT_EQ(file.digests[i], HashAlgorithm::blake3().hash(bytes_of(chunk)));
+        offset += file.extents[i].size_bytes;
+      }
+      EXPECT_EQ(offset, bytes.size());
+      EXPECT_EQ(file.bytes, bytes.size());
+      EXPECT_EQ(file.is_nar, bytes.starts_with(kNarMagic));
+    }
+    EXPECT_EQ(count, paths.size());
+  }
+}
+
+TEST_F(Batch, R6_2_ResultsComeBeforeTheBatchIsDone) {
+  std::vector<std::filesystem::path> paths;
+  for (int i = 0; i < 50; ++i) paths.push_back(file(std::to_string(i), random_bytes(1, 1000)));
+  auto batch = batch_chunk_files(paths, {}, {.threads = 2, .results_max = 3});
+  ASSERT_OK(batch);
+  ASSERT_TRUE(batch->next());
+  // Three wait, and each of two workers may hold one more.
+  EXPECT_LE(batch->progress().files_completed, 1U + 3U + 2U);
+  std::size_t count = 1;
+  while (batch->next()) ++count;
+  EXPECT_EQ(count, paths.size());
+}
+
+TEST_F(Batch, R6_3_ABadFileIsReportedAndTheRestGoOn) {
+  const std::string nar = test::make_nar({{"f", random_bytes(1, 50'000)}});
+  auto batch = batch_chunk_files(
+      {file("good", nar), directory_.path() / "absent",
+       file("truncated", nar.substr(0, nar.size() / 2)), directory_.path(), file("good2", nar)},
+      {});
+  ASSERT_OK(batch);
+  std::map<std::string, std::optional<ErrorCode>> codes;
+  while (auto result = batch->next()) {
+    const std::string name = result->path.filename().string();
+    codes[name] = std::nullopt;
+    if (result->chunks) continue;
+    codes[name] = result->chunks.error().code;
+    EXPECT_NE(result->chunks.error().context.find(name), std::string::npos);
+  }
+  EXPECT_EQ(codes.at("good"), std::nullopt);
+  EXPECT_EQ(codes.at("good2"), std::nullopt);
+  EXPECT_EQ(codes.at("absent"), ErrorCode::io_not_found);
+  EXPECT_EQ(codes.at("truncated"), ErrorCode::nar_truncated);
+  EXPECT_NE(codes.at(directory_.path().filename().string()), std::nullopt);
+}
+
+TEST_F(Batch, R6_6_ReportsProgressOfMoreThanAHundredFiles) {
+  std::vector<std::filesystem::path> paths;
+  for (int i = 0; i < 130; ++i) paths.push_back(file(std::to_string(i), random_bytes(1, 1001)));
+  auto batch = batch_chunk_files(paths, {});
+  ASSERT_OK(batch);
+  EXPECT_EQ(batch->progress().files_total, 130U);
+  while (batch->next()) {
+  }
+  const Progress progress = batch->progress();
+  EXPECT_EQ(progress.files_completed, 130U);
+  EXPECT_EQ(progress.bytes_processed, 130U * 1001U);
+  EXPECT_GT(progress.elapsed_seconds, 0.0);
+}
+
+TEST_F(Batch, CanBeGivenUpAtAnyTime) {
+  std::vector<std::filesystem::path> paths;
+  for (int i = 0; i < 100; ++i) paths.push_back(file(std::to_string(i), random_bytes(1, 100'000)));
+  for (int taken = 0; taken < 3; ++taken) {
+    auto batch = batch_chunk_files(paths, {}, {.threads = 2, .results_max = 1});
+    ASSERT_OK(batch);
+    for (int i = 0; i < taken; ++i) EXPECT_TRUE(batch->next());
+  }
+}
+
+TEST_F(Batch, AnEmptyBatchEndsAtOnce) {
+  auto batch = batch_chunk_files({}, {});
+  ASSERT_OK(batch);
+  EXPECT_FALSE(batch->next());
+}
+
+}  // namespace
+}  // namespace chunker

@@ -1,0 +1,109 @@
+#include <algorithm>
+
+#include "pipeline/store_fixture.hpp"
+
+namespace chunker {
+namespace {
+
+using test::random_bytes;
+
+constexpr GcOptions kEverything{.garbage_min = 0, .dry_run = false};
+
+class Gc : public test::StoreFixture {
+ protected:
+  std::uint64_t pack_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& pack : packs()) bytes += std::filesystem::file_size(pack);
+    return bytes;
+  }
+};
+
+TEST_F(Gc, TakesWhatNobodyNeedsAndNothingElse) {
+  for (const auto layout : {StoreLayout::packs, StoreLayout::objects}) {
+    std::filesystem::remove_all(directory_.path() / "store");
+    options_.layout = layout;
+    options_.pack_bytes_target = 100'000;
+    auto store = open();
+    ASSERT_OK(store);
+    const std::string shared = random_bytes(1, 200'000);
+    const std::string kept = test::make_nar({{"own", random_bytes(2, 50'000)}, {"shared", shared}});
+    ASSERT_OK(take_in(
+        *store,
+        {{"gone.nar", test::make_nar({{"big", random_bytes(3, 600'000)}, {"shared", shared}})},
+         {"kept.nar", kept}}));
+    const auto before = pack_bytes();
+    const auto nothing = collect_garbage(*store, kEverything);
+    ASSERT_OK(nothing);
+    EXPECT_EQ(nothing->packs_removed, 0U);
+
+    ASSERT_OK(store->remove(std::vector<std::string>{"gone.nar"}));
+    EXPECT_EQ(give_back(*store, "gone").error().code, ErrorCode::store_not_found);
+    const auto planned = collect_garbage(*store, {.garbage_min = 0, .dry_run = true});
+    ASSERT_OK(planned);
+    EXPECT_GT(planned->packs_removed, 0U);
+    EXPECT_GE(pack_bytes(), before);
+
+    const auto report = collect_garbage(*store, kEverything);
+    ASSERT_OK(report);
+    EXPECT_EQ(report->packs_removed, planned->packs_removed);
+    EXPECT_EQ(report->chunks_removed, planned->chunks_removed);
+    EXPECT_LT(pack_bytes(), 270'000U);
+    EXPECT_EQ(report->bytes_after, pack_bytes());
+    EXPECT_EQ(give_back(*store, "kept").value_or(""), kept);
+    expect_clean(*store);
+    const auto again = collect_garbage(*store, kEverything);
+    ASSERT_OK(again);
+    EXPECT_EQ(again->packs_removed, 0U);
+  }
+}
+
+TEST_F(Gc, WhatWasRemovedStaysRemovedAfterRebuilding) {
+  options_.pack_bytes_target = 50'000;
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    std::map<std::string, std::string> nars;
+    for (std::uint64_t i = 0; i < 12; ++i) {
+      nars["n" + std::to_string(10 + i)] = test::make_nar({{"f", random_bytes(i, 30'000)}});
+    }
+    ASSERT_OK(take_in(*store, nars));
+    for (const char* name : {"n11", "n14", "n20"}) {
+      ASSERT_OK(store->remove(std::vector<std::string>{name}));
+      ASSERT_OK(collect_garbage(*store, {.garbage_min = 0.9, .dry_run = false}));
+    }
+    ASSERT_OK(take_in(*store, {{"n14", nars["n14"]}}));
+    ASSERT_OK(collect_garbage(*store));
+  }
+  ASSERT_OK(rebuild_index(directory_.path() / "store"));
+  auto store = open();
+  ASSERT_OK(store);
+  EXPECT_EQ(store->stats()->nars, 10U);
+  EXPECT_EQ(store->find("n11").error().code, ErrorCode::store_not_found);
+  EXPECT_EQ(store->find("n20").error().code, ErrorCode::store_not_found);
+  EXPECT_OK(store->find("n14"));
+  ASSERT_OK(collect_garbage(*store, kEverything));
+  expect_clean(*store);
+}
+
+TEST_F(Gc, AnEmptyStoreHasNothingLeft) {
+  auto store = open();
+  ASSERT_OK(store);
+  ASSERT_OK(take_in(*store, {{"a", test::make_nar({{"f", random_bytes(1, 100'000)}})}}));
+  ASSERT_OK(store->remove(std::vector<std::string>{"a"}));
+  ASSERT_OK(collect_garbage(*store, kEverything));
+  EXPECT_TRUE(packs().empty());
+  EXPECT_EQ(store->stats()->unique_chunks, 0U);
+}
+
+TEST_F(Gc, RemovingAnAbsentNameRemovesNothing) {
+  auto store = open();
+  ASSERT_OK(store);
+  ASSERT_OK(take_in(*store, {{"a", test::make_nar({})}}));
+  const auto removed = store->remove(std::vector<std::string>{"a", "b"});
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().context, "b");
+  EXPECT_OK(store->find("a"));
+}
+
+}  // namespace
+}  // namespace chunker
