@@ -5,6 +5,7 @@
 #include "chunker/hash.hpp"
 #include "hash/blake3.hpp"
 #include "hash/sha256.hpp"
+#include "hash/sha256_batch.hpp"
 
 namespace chunker {
 namespace {
@@ -23,13 +24,16 @@ bool is_name(std::string_view name) noexcept {
 struct HashAlgorithm::Implementation {
   std::string name;
   std::function<Digest(Bytes)> hash;
+  void (*hash_many)(std::span<const Bytes>,
+                    std::span<Digest>) = nullptr;  // One by one if there is none.
 };
 
 HashAlgorithm::HashAlgorithm(std::shared_ptr<const Implementation> implementation)
     : implementation_(std::move(implementation)) {}
 
 HashAlgorithm HashAlgorithm::sha256() {
-  static const auto shared = std::make_shared<const Implementation>("sha256", hash::sha256);
+  static const auto shared =
+      std::make_shared<const Implementation>("sha256", hash::sha256, hash::sha256_many);
   return HashAlgorithm(shared);
 }
 
@@ -71,6 +75,7 @@ Digest HashAlgorithm::hash(Bytes bytes) const { return implementation_->hash(byt
 
 void HashAlgorithm::hash_many(std::span<const Bytes> inputs, std::span<Digest> digests) const {
   CHUNKER_CHECK(inputs.size() == digests.size());
+  if (implementation_->hash_many != nullptr) return implementation_->hash_many(inputs, digests);
   std::ranges::transform(inputs, digests.begin(), implementation_->hash);
 }
 
