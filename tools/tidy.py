@@ -250,10 +250,11 @@ def functions(lines):
 
     A brace opens a function if what stands before it (the head) has a parameter list and is neither a
     type, a namespace nor an initializer. A brace without a blank before it initializes something, and the
-    head goes on behind it.
+    head goes on behind it. Labels do not count: a switch over all of an enum is a table.
     """
-    heads, function, head = [], None, ""
+    heads, function, head, labels = [], None, "", 0
     for number, line in first_branches(lines):
+        labels = labels + bool(re.match(r"\s*case [^?]*:\s*$", line)) if function else 0
         for character in line + "\n":
             if character == "{":
                 initializes = head[-1:].strip() != ""
@@ -264,7 +265,7 @@ def functions(lines):
             elif character == "}":
                 head = heads.pop() if heads else ""
                 if function and len(heads) == function[0]:
-                    yield function[1], number - function[1] + 1
+                    yield function[1], number - function[1] + 1 - labels
                     function = None
             elif character == ";":
                 head = ""

@@ -126,6 +126,11 @@ class Tidy(unittest.TestCase):
                       "enum class E {\n", "class CHUNKER_CAPABILITY(\"mutex\") M {\n"):
             self.assertEqual(self.faults(**self.parser(other + body * 2 + "}\n")), [], other)
 
+    def test_function_length_does_not_count_labels(self):
+        table = "int f(E e) {\n  switch (e) {\n" + "    case E::x:\n      return 1;\n" * 60 + "  }\n}\n"
+        self.assertEqual(self.faults(**self.parser(table)), [])
+        self.expect("a function of", **self.parser(table.replace("return 1;", "f(1);\n      return 1;")))
+
     def test_function_length_reads_one_branch_of_a_conditional(self):
         self.assertEqual(self.faults(**self.parser(
             "#if A\nvoid f() {\n#else\nvoid f(int) {\n#endif\n}\n" + "int x;\n" * 80)), [])
