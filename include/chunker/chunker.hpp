@@ -1,0 +1,34 @@
+#pragma once
+
+// The library at a glance, in the order in which bytes flow. Every header stands alone; this one is for
+// reading, and for programs that want it all.
+
+// Ground
+#include "chunker/bytes.hpp"    // borrowed and owned bytes
+#include "chunker/digest.hpp"   // 32 bytes that name something
+#include "chunker/error.hpp"    // Result, ErrorCode, whether to retry
+#include "chunker/threads.hpp"  // shared, movable, confined
+
+// From a file tree to a NAR and back
+#include "chunker/nar.hpp"          // NarParser, NarWriter
+#include "chunker/nar_listing.hpp"  // Nix's .ls
+#include "chunker/nar_tree.hpp"     // dump_tree, unpacking
+#include "chunker/sink.hpp"         // where bytes go
+
+// From bytes to chunks
+#include "chunker/chunk.hpp"     // ChunkExtent
+#include "chunker/chunking.hpp"  // ChunkingOptions, NarAwareChunker
+#include "chunker/recipe.hpp"    // everything that decides cut points
+
+// From chunks to digests and frames
+#include "chunker/codec.hpp"  // CompressionCodec, CodecRegistry, CompressionStrategy
+#include "chunker/hash.hpp"   // HashAlgorithm, Sha256Stream
+#include "chunker/sign.hpp"   // Ed25519 keys and signatures as Nix has them
+
+// From frames to a store and back
+#include "chunker/batch.hpp"     // batch_chunk_files
+#include "chunker/ingest.hpp"    // NARs in
+#include "chunker/maintain.hpp"  // collect_garbage, verify, rebuild_index
+#include "chunker/manifest.hpp"  // the list that rebuilds one NAR
+#include "chunker/restore.hpp"   // NARs out
+#include "chunker/store.hpp"     // Store
