@@ -4,31 +4,22 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstring>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/try.hpp"
+#include "support/digests.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace chunker::store {
 namespace {
 
+using test::digest_of;
+
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-Digest digest_of(std::uint64_t number) {
-  Digest digest;
-  std::mt19937_64 random(number);
-  for (std::size_t i = 0; i < Digest::kBytes; i += 8) {
-    const std::uint64_t word = random();
-    std::memcpy(digest.bytes.data() + i, &word, 8);
-  }
-  return digest;
-}
 
 FrameRecord frame_of(std::initializer_list<std::uint64_t> chunks, std::uint64_t payload_bytes) {
   FrameRecord frame{payload_bytes, CodecId::zstd, 0, {}};
@@ -118,12 +109,13 @@ TEST_F(IndexTest, ChunksAreLocatedInTheirFrames) {
 }
 
 TEST_F(IndexTest, TheLargestNumbersSurvive) {
-  FrameRecord frame{~std::uint64_t{0} - 8, static_cast<CodecId>(0xFFFF), ~std::uint64_t{0}, {}};
-  frame.chunks.push_back({digest_of(1), ~std::uint64_t{0}});
+  constexpr std::uint64_t kMax = ~std::uint64_t{0};
+  FrameRecord frame{kMax - 8, static_cast<CodecId>(0xFFFF), kMax, {}};
+  frame.chunks = {{digest_of(1), kMax - 1}, {digest_of(2), 1}};
   add("packs/a", kSequenceMax, {frame});
-  EXPECT_EQ(chunk(1),
-            (ChunkLocation{value(index_->pack("packs/a"))->number, 8, frame.payload_bytes,
-                           frame.codec, frame.flags, ~std::uint64_t{0}, 0, ~std::uint64_t{0}}));
+  const PackNumber pack = value(index_->pack("packs/a"))->number;
+  EXPECT_EQ(chunk(1), (ChunkLocation{pack, 8, kMax - 8, frame.codec, kMax, kMax, 0, kMax - 1}));
+  EXPECT_EQ(chunk(2), (ChunkLocation{pack, 8, kMax - 8, frame.codec, kMax, kMax, kMax - 1, 1}));
   EXPECT_EQ(value(index_->highest_sequence()), kSequenceMax);
 }
 
