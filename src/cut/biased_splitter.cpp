@@ -32,8 +32,9 @@ void BiasedSplitter::finish(std::vector<ChunkExtent>& chunks) {
 void BiasedSplitter::split(Bytes piece, bool last, std::vector<ChunkExtent>& chunks) {
   for (;;) {
     if (natural_) {
-      // A boundary where the stream stands at present may not have been told yet.
-      if (!last && seen_ <= highest(*natural_)) return;
+      // A boundary where the stream stands at present may not have been told yet; and the stream's end
+      // is no cut.
+      if (last ? seen_ == *natural_ : seen_ <= highest(*natural_)) return;
       const std::uint64_t cut = decide(*natural_);
       chunks.push_back({start_, cut - start_});
       natural_.reset();
