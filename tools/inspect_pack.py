@@ -276,7 +276,7 @@ def check_entry(fields, path, kind, size, before, directories):
 
 
 def read_entry_table(fields, count, nar_bytes):
-    entries, directories, before, offset, end = [], [], None, -1, 0
+    entries, directories, before, offset, end, path_bytes = [], [], None, -1, 0, 0
     for _ in range(count):
         shared = fields.varint("shared")
         path = before or b""
@@ -284,6 +284,8 @@ def read_entry_table(fields, count, nar_bytes):
         suffix = fields.raw(fields.varint("length", ENTRY_PATH_BYTES_MAX), "path", text_of)
         fields.need(shared == len(path) or suffix[:1] != path[shared:shared + 1], "more could be shared")
         path = path[:shared] + suffix
+        path_bytes += len(path)
+        fields.need(path_bytes <= (16 << 20) + 32 * len(fields.data), "paths are too long for their number")
         kind = fields.varint("kind", 5, lambda value: ENTRY_KINDS.get(value, "?"))
         fields.need(kind in ENTRY_KINDS, "an entry of no known kind")
         begin = end + fields.varint("gap")

@@ -198,7 +198,7 @@ def rejected():
         (8, b"", "nothing at all"),
         (8, b"\1", "no record count"),
         (8, b"\0\0", "sequence 0"),
-        (8, varint(1 << 63) + b"\0", "a sequence that leaves no next one"),
+        (8, varint(1 << 63) + b"\0", "a sequence beyond 63 bits"),
         (8, b"\x81\0\0", "a varint that is not in its shortest form"),
         (8, b"\xff" * 9 + b"\2\0", "a varint beyond 64 bits"),
         (8, b"\1\0\0", "a byte behind the last record"),

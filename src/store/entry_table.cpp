@@ -49,7 +49,13 @@ class Archive {
     const auto fault =
         before == nullptr ? fault_of_root(entry) : fault_of_path(entry, *before, shared);
     if (entry.type == NarEntryType::directory) open_.push_back(entry.path.size());
+    path_bytes_ += entry.path.size();
     return fault;
+  }
+
+  std::string_view fault_of_paths(std::uint64_t table_bytes) const noexcept {
+    if (path_bytes_ <= path_bytes_max(table_bytes)) return {};
+    return "an archive's paths are too long for their number";
   }
 
  private:
@@ -109,6 +115,7 @@ class Archive {
   }
 
   std::uint64_t nar_bytes_;
+  std::uint64_t path_bytes_ = 0;   // Of all entries so far.
   std::vector<std::size_t> open_;  // Lengths of the paths of open directories, the root's first.
 };
 
@@ -161,6 +168,7 @@ std::optional<NarEntry> entry_of(const Spelled& spelled, const NarEntry* before,
 
 Result<void> encode_entries(std::span<const NarEntry> entries, std::uint64_t nar_bytes,
                             ByteBuffer& table) {
+  const std::size_t table_begin = table.size();
   Archive archive(nar_bytes);
   const NarEntry* before = nullptr;
   for (const NarEntry& entry : entries) {
@@ -177,6 +185,9 @@ Result<void> encode_entries(std::span<const NarEntry> entries, std::uint64_t nar
                              : entry.offset_bytes - before->offset_bytes - before->size_bytes);
     append_varint(table, entry.size_bytes);
     before = &entry;
+  }
+  if (const auto fault = archive.fault_of_paths(table.size() - table_begin); !fault.empty()) {
+    return fail(ErrorCode::invalid_argument, fault);
   }
   return {};
 }
@@ -198,8 +209,8 @@ Result<std::vector<NarEntry>> decode_entries(Bytes table, std::uint64_t entry_co
     auto entry = entry_of(*spelled, before, nar_bytes);
     if (!entry)
       return fail(ErrorCode::store_corrupt, "an entry does not fit the one before it", begin);
-    const auto fault =
-        archive.fault_of_next(*entry, before, static_cast<std::size_t>(spelled->shared));
+    auto fault = archive.fault_of_next(*entry, before, static_cast<std::size_t>(spelled->shared));
+    if (fault.empty()) fault = archive.fault_of_paths(table.size());
     if (!fault.empty()) return fail(ErrorCode::store_corrupt, fault, begin);
     entries.push_back(*std::move(entry));
   }

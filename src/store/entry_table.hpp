@@ -14,6 +14,12 @@ namespace chunker::store {
 /// No entry takes fewer bytes: five numbers, and nothing of a path for the root alone.
 inline constexpr std::size_t kEntryBytesMin = 5;
 
+/// What all paths of a table may come to, written out: a table that shares all but a few bytes of each
+/// long path would otherwise fill the memory of who reads it. Real ones come to three times their size.
+[[nodiscard]] constexpr std::uint64_t path_bytes_max(std::uint64_t table_bytes) noexcept {
+  return (std::uint64_t{16} << 20) + 32 * table_bytes;
+}
+
 /// Appends the table of `entries`, which must be those of one archive of `nar_bytes`, in its order.
 /// Errors: invalid_argument with the path as context.
 [[nodiscard]] Result<void> encode_entries(std::span<const NarEntry> entries,

@@ -23,7 +23,7 @@ inline constexpr std::size_t kNameBytesMax = 4096;
 inline constexpr std::uint64_t kFrameBytesMax = kDecompressedBytesMax;
 /// A directory is read into memory as a whole; this is more than seven million chunks.
 inline constexpr std::uint64_t kDirectoryBytesMax = 256 << 20;
-/// Sequences begin at 1; the bound leaves a next one after whatever a hostile pack claims.
+/// Sequences begin at 1; counting one on from the last does not wrap around.
 inline constexpr std::uint64_t kSequenceMax = (1ULL << 63) - 1;
 
 struct FrameRecord {

@@ -339,6 +339,43 @@ TEST(ManifestFormat, PathsAreAsLongAsInAnArchiveAndNoLonger) {
   EXPECT_EQ(result.error().what, "an entry's path is longer than 4095 bytes");
 }
 
+// A directory whose path is 4004 bytes long, and `count` files in it with names of four letters.
+std::vector<NarEntry> files_far_down(std::size_t count) {
+  std::vector<NarEntry> entries{{"", directory, false, 24, 0}};
+  for (int i = 0; i < 20; ++i) {
+    const NarEntry& parent = entries.back();
+    const std::string path =
+        parent.path + (i == 0 ? "" : "/") + std::string(i == 0 ? 204 : 199, 'd');
+    entries.push_back({path, directory, false, parent.offset_bytes + 300, 0});
+  }
+  const std::string parent = entries.back().path;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string path = parent + "/aaaa";
+    for (std::size_t digit = 0, rest = i; digit < 4; ++digit, rest /= 26) {
+      path[path.size() - 1 - digit] = static_cast<char>('a' + rest % 26);
+    }
+    entries.push_back({path, regular, false, entries.back().offset_bytes + 200, 0});
+  }
+  return entries;
+}
+
+// 4400 such files take 40 KB of table and name 17.6 MB of paths: within the bound. 5000 are beyond it.
+TEST(ManifestFormat, NFR3_2_ATableCannotNameFarMoreBytesThanItHas) {
+  const std::uint64_t nar_bytes = 1 << 30;
+  const auto entries = files_far_down(4400);
+  ByteBuffer table;
+  ASSERT_TRUE(encode_entries(entries, nar_bytes, table));
+  EXPECT_EQ(decode_entries(table, entries.size(), nar_bytes), entries);
+  ByteBuffer refused;
+  const auto encoded = encode_entries(files_far_down(5000), nar_bytes, refused);
+  ASSERT_FALSE(encoded);
+  EXPECT_EQ(encoded.error().code, ErrorCode::invalid_argument);
+  const auto read = decode_entries(refused, 5021, nar_bytes);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::store_corrupt);
+  EXPECT_EQ(read.error().what, "an archive's paths are too long for their number");
+}
+
 // Random trees, written in archive order.
 class RandomManifest {
  public:
