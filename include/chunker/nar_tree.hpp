@@ -18,8 +18,8 @@ namespace chunker {
 /// Errors:  nar_unsupported_file for sockets, pipes and devices; io_changed if something is
 ///          replaced, vanishes, or changes size or time while it is read; nar_too_deep; io_*;
 ///          with the path. The sink's own. What the sink got until then is no archive.
-/// Cost:    four to five system calls per entry. Memory: 330 KiB and the names of the directories
-///          on the way down; a file descriptor for each of these.
+/// Cost:    six system calls per file, ten per directory. Memory: 330 KiB and the names of the
+///          directories on the way down; a file descriptor for each of these.
 [[nodiscard]] Result<void> dump_tree(const std::filesystem::path& path, const ByteSink& sink);
 
 /// Unpacks a NAR that arrives in pieces. Everything is made in a new directory beside the target,
@@ -27,7 +27,8 @@ namespace chunker {
 /// any error, there is no target. Nothing is followed and nothing replaced, so no archive and
 /// nobody else can make it write outside. Modes are 0666 or 0777 less the umask; times are not
 /// set.
-/// Owns:    the unfinished tree, removed unless finish() succeeds.
+/// Owns:    the unfinished tree, removed unless finish() succeeds; a process that is killed leaves
+///          it behind as ".chunker-unpack-*".
 /// Threads: movable.
 /// Errors:  NarParser's; nar_unsafe_target if the target exists, at the beginning or at the end,
 ///          or if two names of the archive are one on this file system; io_* with the path. The

@@ -51,7 +51,7 @@ class Dump {
   Result<void> dump(int at, const std::string& name, std::string_view nar_name,
                     const struct ::stat& seen, const std::filesystem::path& shown);
   Result<void> dump_next();
-  Result<void> dump_file(File file, std::string_view nar_name);
+  Result<void> dump_file(File file, std::string_view nar_name, const struct ::stat& seen);
   Result<void> dump_symlink(int at, const std::string& name, std::string_view nar_name,
                             const std::filesystem::path& shown);
 
@@ -95,27 +95,21 @@ Result<void> Dump::dump(int at, const std::string& name, std::string_view nar_na
                       shown.string());
   }
   CHUNKER_TRY(File file, resource::open_seen(at, name, seen, shown));
-  if (S_ISREG(seen.st_mode)) return dump_file(std::move(file), nar_name);
+  if (S_ISREG(seen.st_mode)) return dump_file(std::move(file), nar_name, seen);
   CHUNKER_TRY(auto names, resource::names_in(file));
   CHUNKER_TRY_VOID(nar_.begin_directory(nar_name));
   levels_.push_back({std::move(file), std::move(names)});
   return {};
 }
 
-// The size is written before the contents, so both must be of one moment.
-Result<void> Dump::dump_file(File file, std::string_view nar_name) {
-  const auto status = [&]() -> Result<struct ::stat> {
-    struct ::stat now{};
-    if (::fstat(file.descriptor(), &now) == 0) return now;
-    return std::unexpected(resource::system_error(errno, "cannot ask for the size", file.path()));
-  };
+// The size is written before the contents, so the file must be the same from when it was seen on.
+Result<void> Dump::dump_file(File file, std::string_view nar_name, const struct ::stat& seen) {
   const auto changed = [&] {
     return base::fail(ErrorCode::io_changed, "changed while it was read", Error::kNoOffset,
                       file.path().string());
   };
-  CHUNKER_TRY(const auto before, status());
-  const bool executable = (before.st_mode & S_IXUSR) != 0;
-  std::uint64_t left = static_cast<std::uint64_t>(before.st_size);
+  const bool executable = (seen.st_mode & S_IXUSR) != 0;
+  auto left = static_cast<std::uint64_t>(seen.st_size);
   CHUNKER_TRY_VOID(nar_.begin_file(nar_name, {.executable = executable, .size_bytes = left}));
   while (left > 0) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer_.size()));
@@ -124,10 +118,11 @@ Result<void> Dump::dump_file(File file, std::string_view nar_name) {
     CHUNKER_TRY_VOID(nar_.contents(buffer_.view().first(got)));
     left -= got;
   }
-  CHUNKER_TRY(const auto after, status());
-  if (after.st_size != before.st_size || !same_moment(modified(after), modified(before))) {
-    return changed();
+  struct ::stat now{};
+  if (::fstat(file.descriptor(), &now) < 0) {
+    return std::unexpected(resource::system_error(errno, "cannot ask for the size", file.path()));
   }
+  if (now.st_size != seen.st_size || !same_moment(modified(now), modified(seen))) return changed();
   return {};
 }
 

@@ -52,6 +52,11 @@ std::vector<Good> good_archives() {
       {"EmptyDirectory",
        Archive::root_directory().strings(")"),
        {"entry directory  24+0 ", "end directory  24+0 "}},
+      {"ExecutableLastInDirectory",
+       Archive::root_directory().entry("x").strings("(", "type", "regular", "executable", "",
+                                                    "contents", "", ")", ")", ")"),
+       {"entry directory  24+0 ", "entry file x x 264+0 ", "end file x x 264+0 ",
+        "end directory  24+0 "}},
       {"NamesAscendBytewise",
        Archive::root_directory()
            .entry("Z")
@@ -356,12 +361,14 @@ TEST(NarParser, EndsWithTheVisitorsError) {
   }
 }
 
-Archive nested(std::size_t depth, std::string_view name) {
-  Archive archive = Archive::root_directory();
-  for (std::size_t i = 0; i < depth; ++i) archive.entry(name).strings("(", "type", "directory");
+/// Directories inside each other in the root, the outermost called `first`.
+Archive nested(std::size_t depth, std::string_view name, std::string_view first) {
+  Archive archive = Archive::root_directory().entry(first).strings("(", "type", "directory");
+  for (std::size_t i = 1; i < depth; ++i) archive.entry(name).strings("(", "type", "directory");
   for (std::size_t i = 0; i < depth; ++i) archive.strings(")", ")");
   return archive.strings(")");
 }
+Archive nested(std::size_t depth, std::string_view name) { return nested(depth, name, name); }
 
 TEST(NarLimits, NFR3_2_DepthEndsWherePathsEnd) {
   EXPECT_TRUE(parse_whole(nested(kNarDepthMax, "d").bytes()).result);
@@ -369,6 +376,9 @@ TEST(NarLimits, NFR3_2_DepthEndsWherePathsEnd) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::nar_too_deep);
   EXPECT_EQ(result.error().context.size(), kNarPathBytesMax);
+  const Result<void> one_byte_more = parse_whole(nested(kNarDepthMax, "d", "dd").bytes()).result;
+  ASSERT_FALSE(one_byte_more);
+  EXPECT_EQ(one_byte_more.error().code, ErrorCode::nar_too_deep);
 }
 
 TEST(NarLimits, NFR3_2_LongestNamesTargetsAndPathsAreRead) {

@@ -115,7 +115,8 @@ TEST_F(NarDump, ListingEqualsTheLsFileOfABinaryCache) {
                   "NIX_STATE_DIR=$PWD/var NIX_LOG_DIR=$PWD/log NIX_CONF_DIR=$PWD/etc " +
                   "NIX_CONFIG='build-users-group =' && " +
                   "nix --extra-experimental-features nix-command copy " +
-                  "--to \"file://$PWD/cache?write-nar-listing=true\" $(nix-store --add tree) 2>&1");
+                  "--to \"file://$PWD/cache?write-nar-listing=true\" $(nix-store --add tree) 2>&1; "
+                  "chmod -R u+w store");
   std::string theirs;
   for (const auto& file : fs::directory_iterator(path("cache"))) {
     if (file.path().extension() == ".ls") theirs = test::read_file(file.path());
@@ -154,13 +155,16 @@ TEST_F(NarDump, NamesWhatMustNotBeRead) {
   make_file(path("file/secret"), "secret");
   fs::permissions(path("file/secret"), fs::perms::none);
 
-  const test::AsNobody nobody;
-  auto nar = dump(path("directory"));
-  EXPECT_EQ(code(nar), ErrorCode::io_permission);
-  EXPECT_THAT(nar.error().context, HasSubstr("directory/closed"));
-  nar = dump(path("file"));
-  EXPECT_EQ(code(nar), ErrorCode::io_permission);
-  EXPECT_THAT(nar.error().context, HasSubstr("file/secret"));
+  {
+    const test::AsNobody nobody;
+    auto nar = dump(path("directory"));
+    EXPECT_EQ(code(nar), ErrorCode::io_permission);
+    EXPECT_THAT(nar.error().context, HasSubstr("directory/closed"));
+    nar = dump(path("file"));
+    EXPECT_EQ(code(nar), ErrorCode::io_permission);
+    EXPECT_THAT(nar.error().context, HasSubstr("file/secret"));
+  }
+  fs::permissions(path("directory/closed"), fs::perms::owner_all);  // so that it can be removed
 }
 
 /// Dumps `path`, and meddles with the tree once the archive has begun to come.
@@ -187,6 +191,11 @@ TEST_F(NarDump, NoticesAFileThatChangesWhileItIsRead) {
   };
   check("shrinks", [&] { fs::resize_file(path("file"), 1000); });
   check("grows", [&] { fs::resize_file(path("file"), text.size() + 1); });
+  check("grows and hides it", [&] {
+    const auto before = fs::last_write_time(path("file"));
+    fs::resize_file(path("file"), text.size() + 1);
+    fs::last_write_time(path("file"), before);
+  });
   check("is written to", [&] { std::fstream(path("file")) << "other"; });
   make_file(path("file"), text);
   EXPECT_TRUE(dump_and_meddle(path("file"), [] {})) << "nothing changed";

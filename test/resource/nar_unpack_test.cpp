@@ -255,7 +255,9 @@ TEST_F(NarUnpack, RefusesATargetThatExists) {
   fs::create_directory_symlink(path("outside"), path("in/link"));
   for (const std::string_view target :
        {"in/file", "in/directory", "in/dangling", "in/link", "in/directory/"}) {
-    EXPECT_EQ(code(unpack(target, small_tree().bytes())), ErrorCode::nar_unsafe_target) << target;
+    const auto unpacker = NarUnpacker::create(path(target));
+    ASSERT_FALSE(unpacker) << target;
+    EXPECT_EQ(unpacker.error().code, ErrorCode::nar_unsafe_target) << target;
   }
   EXPECT_EQ(read_file(path("in/file")), "mine");
   EXPECT_EQ(names("in").size(), 4U);
