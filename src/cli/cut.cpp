@@ -1,0 +1,144 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/try.hpp"
+#include "chunker/batch.hpp"
+#include "cli/commands.hpp"
+#include "cli/flags.hpp"
+#include "cli/signals.hpp"
+#include "cli/text.hpp"
+
+namespace chunker::cli {
+namespace {
+
+constexpr std::string_view kExamples = R"(
+Shows where FILE would be cut, without a store: offset, size, the digest's first
+digits, and what lies in the chunk: the first file and how many more entries. A FILE
+that is no NAR is cut as plain bytes.
+
+Examples:
+  chunker cut hello.nar
+  chunker cut --chunk-sizes 16K:64K:256K --nar-mode off hello.nar
+  chunker cut --json hello.nar | jq -r 'select(.kind == "chunk") | .digest' | sort -u
+)";
+
+struct CutFlags {
+  std::vector<std::string> files;
+  std::string hash = "blake3";
+  unsigned threads = 0;
+  RecipeFlags recipe;
+};
+
+using Entries = std::span<const NarEntry>;
+
+Json object_of(const FileChunks& file, std::size_t chunk, Entries entries) {
+  Json paths = Json::array();
+  for (const NarEntry& entry : entries) paths.push_back(json_text(entry.path));
+  return {{"kind", "chunk"},
+          {"file", json_text(file.path.native())},
+          {"offset_bytes", file.extents[chunk].offset_bytes},
+          {"size_bytes", file.extents[chunk].size_bytes},
+          {"digest", file.digests[chunk].hex()},
+          {"entries", std::move(paths)}};
+}
+
+// "bin/sh (+3)": the first, and how many more there are.
+std::string summary_of(Entries entries) {
+  if (entries.empty()) return "-";
+  std::string text = entries.front().path.empty() ? "." : printable(entries.front().path);
+  if (entries.size() > 1) text += fmt::format(" (+{})", entries.size() - 1);
+  return text;
+}
+
+std::string row_of(const FileChunks& file, std::size_t chunk, Entries entries) {
+  constexpr std::size_t kDigitsShown = 16;
+  return fmt::format("{:>14}  {:>9}  {}  {}", file.extents[chunk].offset_bytes,
+                     file.extents[chunk].size_bytes,
+                     file.digests[chunk].hex().substr(0, kDigitsShown), summary_of(entries));
+}
+
+void print_summary(const FileChunks& file, const CutFlags& flags, const Recipe& recipe,
+                   Console& console) {
+  if (console.json()) {
+    console.print_json({{"kind", "file"},
+                        {"file", json_text(file.path.native())},
+                        {"is_nar", file.is_nar},
+                        {"bytes", file.bytes},
+                        {"chunks", file.extents.size()},
+                        {"entries", file.entries.size()},
+                        {"hash", flags.hash},
+                        {"recipe", json_of(recipe)}});
+    return;
+  }
+  const std::uint64_t mean = file.extents.empty() ? 0 : file.bytes / file.extents.size();
+  const std::string kind =
+      file.is_nar ? "NAR of " + counted(file.entries.size(), "entry", "entries") : "no NAR";
+  console.print(fmt::format("{}: {}, {}, {}, {} on average, by {}", printable(file.path.native()),
+                            kind, human_bytes(file.bytes), counted(file.extents.size(), "chunk"),
+                            human_bytes(mean), describe(recipe)));
+}
+
+void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& recipe,
+                Console& console) {
+  if (!console.json() && !console.quiet()) {
+    console.print(
+        fmt::format("{:>14}  {:>9}  {:<16}  {}", "offset", "size", flags.hash, "entries"));
+  }
+  const auto ranges = map_chunks_to_entries(file.extents, file.entries);
+  for (std::size_t i = 0; i < file.extents.size(); ++i) {
+    const auto inside =
+        Entries(file.entries)
+            .subspan(ranges[i].first_index, ranges[i].end_index - ranges[i].first_index);
+    if (console.json()) {
+      console.print_json(object_of(file, i, inside));
+    } else if (!console.quiet()) {
+      console.print(row_of(file, i, inside));
+    }
+  }
+  print_summary(file, flags, recipe, console);
+}
+
+Result<Exit> cut_files(const CutFlags& flags, Session& session) {
+  CHUNKER_TRY(const ChunkingOptions chunking, flags.recipe.chunking());
+  BatchOptions batch{.threads = flags.threads, .stop = session.stop.get_token()};
+  CHUNKER_TRY(batch.hash, HashAlgorithm::named(flags.hash));
+  std::vector<std::filesystem::path> paths;
+  for (const std::string& file : flags.files) paths.emplace_back(file == "-" ? "/dev/stdin" : file);
+  CHUNKER_TRY(BatchStream results, batch_chunk_files(paths, chunking, std::move(batch)));
+  Exit exit = Exit::ok;
+  while (const auto result = results.next()) {
+    if (result->chunks) {
+      print_file(*result->chunks, flags, chunking.recipe, session.console);
+    } else {
+      exit = worse(session.console.report(result->chunks.error()), exit);
+    }
+    session.console.show(results.progress());
+  }
+  return exit;
+}
+
+Exit run(const CutFlags& flags, Session& session) {
+  const SignalWatch signals(session.stop);
+  const auto done = cut_files(flags, session);
+  return done ? *done : session.console.report(done.error());
+}
+
+}  // namespace
+
+void add_cut(CLI::App& program, Session& session) {
+  auto flags = std::make_shared<CutFlags>();
+  CLI::App& command = *program.add_subcommand("cut", "Show where files would be cut");
+  add_words(command, "FILE", flags->files, "NARs, or any other files; - is standard input")
+      ->required();
+  add_json(command, session);
+  add_quiet(command, session);
+  add_threads(command, flags->threads);
+  add_hash(command, flags->hash, "What names the chunks (blake3)");
+  flags->recipe.add_to(command);
+  add_footer(command, kExamples);
+  on_chosen(command, session, [flags, &session] { return run(*flags, session); });
+}
+
+}  // namespace chunker::cli

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chunker/chunking.hpp"
+#include "chunker/codec.hpp"
+#include "chunker/hash.hpp"
+#include "chunker/store.hpp"
+#include "cli/session.hpp"
+
+// Options that several commands share, so that they are spelled and explained alike.
+namespace chunker::cli {
+
+/// A positional argument of which there may be many, byte for byte as the user gave them.
+CLI::Option* add_words(CLI::App& command, const std::string& name, std::vector<std::string>& words,
+                       const std::string& description);
+/// A positional argument of which there is one.
+CLI::Option* add_word(CLI::App& command, const std::string& name, std::string& word,
+                      const std::string& description);
+/// An option with a value that may be any text.
+CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& text,
+                      const std::string& placeholder, const std::string& description);
+/// CLI11 would take an argument like "[a,b]" apart: hides the bracket until the functions above get it.
+[[nodiscard]] std::string hide_brackets(std::string argument);
+
+/// Once the user has chosen `command`, the session runs `action`: its Exit, or the error of its
+/// Result<void>, is the program's.
+template <class Action>
+void on_chosen(CLI::App& command, Session& session, Action action) {
+  command.callback([&session, action] {
+    session.command = [&session, action]() -> Exit {
+      if constexpr (std::is_same_v<std::invoke_result_t<Action>, Exit>) {
+        return action();
+      } else {
+        const Result<void> done = action();
+        return done ? Exit::ok : session.console.report(done.error());
+      }
+    };
+  });
+}
+
+/// What --help shows below the options; the first character, a newline, is left out.
+void add_footer(CLI::App& command, std::string_view text);
+
+/// --store DIR, or CHUNKER_STORE.
+CLI::Option* add_store(CLI::App& command, std::string& directory);
+/// --json, for the whole session.
+void add_json(CLI::App& command, Session& session);
+/// --quiet, for the whole session.
+void add_quiet(CLI::App& command, Session& session);
+/// --threads N, or CHUNKER_THREADS.
+void add_threads(CLI::App& command, unsigned& threads);
+/// --hash NAME.
+CLI::Option* add_hash(CLI::App& command, std::string& hash, const std::string& description);
+
+/// The options that make a recipe.
+struct RecipeFlags {
+  std::string preset;
+  std::string sizes;
+  std::string nar_mode;
+  std::string algorithm;
+  std::optional<unsigned> normalization;
+  std::optional<std::uint64_t> seed;
+  bool header_chunk = false;
+
+  void add_to(CLI::App& command);
+  /// Whether any was given.
+  [[nodiscard]] bool given() const;
+  /// Errors: invalid_argument.
+  [[nodiscard]] Result<ChunkingOptions> chunking() const;
+};
+
+/// "fast_cdc 128K:512K:2M, aligned", for people.
+[[nodiscard]] std::string describe(const Recipe& recipe);
+[[nodiscard]] Json json_of(const Recipe& recipe);
+
+/// An error of usage found behind the parser.
+[[nodiscard]] inline Error usage_error(std::string_view what, std::string context = {}) {
+  return Error{ErrorCode::invalid_argument, what, Error::kNoOffset, std::move(context)};
+}
+
+}  // namespace chunker::cli

@@ -1,0 +1,325 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "base/try.hpp"
+#include "chunker/ingest.hpp"
+#include "cli/commands.hpp"
+#include "cli/flags.hpp"
+#include "cli/signals.hpp"
+#include "cli/text.hpp"
+#include "resource/file.hpp"
+
+namespace chunker::cli {
+namespace {
+
+constexpr std::string_view kExamples = R"(
+Each NAR is named after its file; the store is made if there is none. A line on
+standard output means that this NAR is on the disk for good.
+
+Examples:
+  chunker ingest --store /srv/nars hello.nar firefox.nar
+  chunker ingest --store /srv/nars --tree /nix/store/*-hello-2.12
+  xz -dc hello.nar.xz | chunker ingest --store /srv/nars --name hello.nar -
+  find /cache -name '*.nar' | chunker ingest --store /srv/nars --files-from -
+  chunker ingest --store /srv/nars --chunk-sizes 64K:256K:1M --strategy smallest *.nar
+)";
+
+// Sources handed over at once, so that a list of millions does not have to fit in memory.
+constexpr std::size_t kGroupSourcesMax = 1 << 16;
+
+struct IngestFlags {
+  std::string store;
+  std::vector<std::string> files;
+  std::string files_from;
+  bool null_separated = false;
+  bool tree = false;
+  std::string name;
+  std::string strategy = "balanced";
+  std::string layout;
+  std::string hash;
+  unsigned threads = 0;
+  RecipeFlags recipe;
+};
+
+bool is_plain_file_name(std::string_view name) {
+  return !name.empty() && name.find('/') == std::string_view::npos && name != "." && name != "..";
+}
+
+IngestSource source_of(const std::string& file, bool tree) {
+  IngestSource source;
+  if (file == "-") {
+    source.kind = IngestSource::Kind::file_descriptor;
+    source.descriptor = STDIN_FILENO;
+    return source;
+  }
+  source.kind = tree ? IngestSource::Kind::tree : IngestSource::Kind::nar_file;
+  source.path = file;
+  if (!is_plain_file_name(source.path.filename().native())) {
+    // "dir/", "." and "..": what they are called where they lie. "/" has no name; its hash will do.
+    std::error_code ignored;
+    const auto real = std::filesystem::canonical(source.path, ignored);
+    source.name = real.filename();
+  }
+  return source;
+}
+
+// Gives the sources in groups: the arguments, then the lines of --files-from.
+class SourceList {
+ public:
+  explicit SourceList(const IngestFlags& flags) : flags_(flags) {}
+
+  [[nodiscard]] Result<void> open() {
+    if (flags_.files_from.empty()) return {};
+    if (flags_.files_from == "-") {
+      list_ = &std::cin;
+      return {};
+    }
+    file_.open(flags_.files_from);
+    if (!file_) {
+      return std::unexpected(
+          resource::system_error(errno, "cannot read the list of files", flags_.files_from));
+    }
+    list_ = &file_;
+    return {};
+  }
+
+  /// The next ones; none at the end. `last` if no more can follow.
+  std::vector<IngestSource> next_group(bool& last) {
+    std::vector<IngestSource> group;
+    while (group.size() < kGroupSourcesMax && next_argument_ < flags_.files.size()) {
+      group.push_back(source_of(flags_.files[next_argument_++], flags_.tree));
+    }
+    std::string line;
+    while (list_ != nullptr && group.size() < kGroupSourcesMax &&
+           std::getline(*list_, line, flags_.null_separated ? '\0' : '\n')) {
+      if (!line.empty()) group.push_back(source_of(line, flags_.tree));
+    }
+    last = next_argument_ == flags_.files.size() && (list_ == nullptr || list_->eof());
+    if (!flags_.name.empty() && group.size() == 1) group.front().name = flags_.name;
+    return group;
+  }
+
+ private:
+  const IngestFlags& flags_;
+  std::size_t next_argument_ = 0;
+  std::ifstream file_;
+  std::istream* list_ = nullptr;
+};
+
+// Adds up what became of the sources and says it.
+class Report {
+ public:
+  explicit Report(Console& console) : console_(console) {}
+
+  void add(const Result<IngestedNar>& result) {
+    if (!result) return add_failure(result.error());
+    ++nars_;
+    total_.nar_bytes += result->nar_bytes;
+    total_.chunks += result->chunks;
+    total_.new_chunks += result->new_chunks;
+    total_.new_raw_bytes += result->new_raw_bytes;
+    total_.new_stored_bytes += result->new_stored_bytes;
+    if (console_.json()) {
+      console_.print_json(object_of(*result));
+    } else if (!console_.quiet()) {
+      console_.print(fmt::format("{:>10}  {:>10} new  {}", human_bytes(result->nar_bytes),
+                                 human_bytes(result->new_stored_bytes), printable(result->name)));
+    }
+    console_.flush();
+  }
+
+  /// What ended the whole operation.
+  void add_error(const Error& error) {
+    const bool told =
+        error.code == ErrorCode::cancelled || (error.code == ErrorCode::io_no_space && full_);
+    if (!told) console_.report(error);
+    exit_ = worse(exit_of(error.code), exit_);
+  }
+
+  /// Says the sum, unless nothing was begun.
+  Exit finish() {
+    if (exit_ != Exit::ok && nars_ + failed_ + not_reached_ == 0) return exit_;
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    if (console_.json()) {
+      Json object = object_of(total_);
+      object.erase("name");
+      object.erase("nar_sha256");
+      object.erase("nar_hash");
+      object["kind"] = "summary";
+      object["nars"] = nars_;
+      object["failed"] = failed_;
+      object["not_reached"] = not_reached_;
+      object["elapsed_seconds"] = seconds;
+      console_.print_json(object);
+    } else {
+      console_.print(summary(seconds));
+    }
+    return exit_;
+  }
+
+ private:
+  void add_failure(const Error& error) {
+    if (error.code == ErrorCode::cancelled) {
+      ++not_reached_;
+      return;
+    }
+    ++failed_;
+    exit_ = worse(exit_of(error.code), exit_);
+    // One message is enough for a full disk, which fails everything that follows.
+    if (error.code == ErrorCode::io_no_space && std::exchange(full_, true)) return;
+    console_.report(error);
+  }
+
+  static Json object_of(const IngestedNar& nar) {
+    return {{"kind", "nar"},
+            {"name", json_text(nar.name)},
+            {"nar_sha256", nar.nar_sha256.hex()},
+            {"nar_hash", nix_hash(nar.nar_sha256)},
+            {"nar_bytes", nar.nar_bytes},
+            {"chunks", nar.chunks},
+            {"new_chunks", nar.new_chunks},
+            {"new_raw_bytes", nar.new_raw_bytes},
+            {"new_stored_bytes", nar.new_stored_bytes}};
+  }
+
+  [[nodiscard]] std::string summary(double seconds) const {
+    const auto rate = static_cast<double>(total_.nar_bytes) / std::max(seconds, 1e-9);
+    std::string line =
+        fmt::format("{}, {} in {} ({}/s): {} of {} new, {} written", counted(nars_, "NAR"),
+                    human_bytes(total_.nar_bytes), duration(seconds),
+                    human_bytes(static_cast<std::uint64_t>(rate)), with_commas(total_.new_chunks),
+                    counted(total_.chunks, "chunk"), human_bytes(total_.new_stored_bytes));
+    if (failed_ != 0) line += fmt::format("; {} failed", with_commas(failed_));
+    if (not_reached_ != 0) line += fmt::format("; {} not reached", with_commas(not_reached_));
+    return line;
+  }
+
+  Console& console_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  IngestedNar total_;
+  std::uint64_t nars_ = 0;
+  std::uint64_t failed_ = 0;
+  std::uint64_t not_reached_ = 0;
+  bool full_ = false;  // a full disk was reported
+  Exit exit_ = Exit::ok;
+};
+
+CompressionStrategy strategy_of(std::string_view name) {
+  if (name == "fastest") return CompressionStrategy::fastest;
+  if (name == "smallest") return CompressionStrategy::smallest;
+  return CompressionStrategy::balanced;
+}
+
+Result<Store> open_store(const IngestFlags& flags) {
+  StoreOptions options{.access = StoreAccess::write, .create = true};
+  if (flags.layout == "objects") options.layout = StoreLayout::objects;
+  if (!flags.hash.empty()) {
+    CHUNKER_TRY(options.hash, HashAlgorithm::named(flags.hash));
+  }
+  CHUNKER_TRY(Store store, Store::open(flags.store, std::move(options)));
+  // Both decide how a new store is made; on an old one they would be ignored in silence.
+  if (!flags.layout.empty() && name(store.layout()) != flags.layout) {
+    return std::unexpected(usage_error("this store has another layout", flags.store));
+  }
+  if (!flags.hash.empty() && store.hash().name() != flags.hash) {
+    return std::unexpected(usage_error("this store has another hash", flags.store));
+  }
+  return store;
+}
+
+Result<void> check(const IngestFlags& flags) {
+  if (flags.files.empty() && flags.files_from.empty()) {
+    return std::unexpected(usage_error("name at least one FILE, or a list with --files-from"));
+  }
+  if (flags.name.empty()) return {};
+  if (flags.files.size() != 1 || !flags.files_from.empty()) {
+    return std::unexpected(usage_error("--name goes with exactly one FILE"));
+  }
+  if (!is_plain_file_name(flags.name)) {
+    return std::unexpected(usage_error("--name must be a file name, without '/'", flags.name));
+  }
+  return {};
+}
+
+Result<void> ingest_all(const IngestFlags& flags, Session& session, Report& report) {
+  CHUNKER_TRY_VOID(check(flags));
+  IngestOptions options;
+  CHUNKER_TRY(options.chunking, flags.recipe.chunking());
+  options.strategy = strategy_of(flags.strategy);
+  options.threads = flags.threads;
+  options.stop = session.stop.get_token();
+  SourceList sources(flags);
+  CHUNKER_TRY_VOID(sources.open());
+  CHUNKER_TRY(Store store, open_store(flags));
+
+  Progress before;
+  bool last = false;
+  while (!last) {
+    const auto group = sources.next_group(last);
+    Progress now;
+    const auto on_progress = [&](const Progress& progress) {
+      now = progress;
+      now.files_completed += before.files_completed;
+      now.files_total += before.files_total;
+      now.bytes_processed += before.bytes_processed;
+      now.bytes_total =
+          last && progress.bytes_total != 0 ? progress.bytes_total + before.bytes_processed : 0;
+      now.elapsed_seconds += before.elapsed_seconds;
+      session.console.show(now);
+    };
+    const auto on_ingested = [&](const IngestSource&, const Result<IngestedNar>& result) {
+      report.add(result);
+    };
+    CHUNKER_TRY_VOID(ingest(store, group, options, on_ingested, on_progress));
+    before = now;
+  }
+  return {};
+}
+
+Exit run(const IngestFlags& flags, Session& session) {
+  const SignalWatch signals(session.stop);
+  Report report(session.console);
+  if (auto done = ingest_all(flags, session, report); !done) {
+    report.add_error(done.error());
+  }
+  return report.finish();
+}
+
+}  // namespace
+
+void add_ingest(CLI::App& program, Session& session) {
+  auto flags = std::make_shared<IngestFlags>();
+  CLI::App& command = *program.add_subcommand("ingest", "Take NARs into a store");
+  add_words(command, "FILE", flags->files,
+            "NAR files, or file trees with --tree; - is standard input");
+  add_store(command, flags->store);
+  command.add_flag("--tree", flags->tree, "Each FILE is a file tree: make its NAR on the way");
+  add_text(command, "--name", flags->name, "NAME", "What to call the one NAR");
+  add_text(command, "--files-from", flags->files_from, "LIST",
+           "More files, one a line; - is standard input");
+  command.add_flag("-0,--null", flags->null_separated,
+                   "The list's names end with NUL, not newline");
+  add_json(command, session);
+  add_quiet(command, session);
+  add_threads(command, flags->threads);
+  command.add_option("--strategy", flags->strategy, "lz4, zstd level 3 (default) or zstd level 19")
+      ->option_text("fastest|balanced|smallest")
+      ->check(CLI::IsMember({"fastest", "balanced", "smallest"}));
+  flags->recipe.add_to(command);
+  command.add_option("--layout", flags->layout, "Many chunks in a file (packs), or one (objects)")
+      ->option_text("packs|objects")
+      ->check(CLI::IsMember({"packs", "objects"}))
+      ->group("For a new store");
+  add_hash(command, flags->hash, "What names its chunks (blake3)")->group("For a new store");
+  add_footer(command, kExamples);
+  on_chosen(command, session, [flags, &session] { return run(*flags, session); });
+}
+
+}  // namespace chunker::cli

@@ -1,0 +1,263 @@
+#include "chunker/restore.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <unordered_set>
+
+#include "base/try.hpp"
+#include "chunker/nar_tree.hpp"
+#include "cli/commands.hpp"
+#include "cli/flags.hpp"
+#include "cli/io.hpp"
+#include "cli/signals.hpp"
+#include "cli/text.hpp"
+
+namespace chunker::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kExamples = R"(
+NAME is what `chunker list` shows, with or without .nar, or the first 8 or more
+digits of the NAR's SHA-256, or its NarHash. Every chunk is checked on the way, and
+the whole NAR at the end: a file appears only when it is complete, and an exit code
+other than 0 means that what was written to a pipe must not be used.
+
+Without -o or --output-dir a NAR goes to a file of its name in this directory, which
+must not be there yet.
+
+Examples:
+  chunker restore --store /srv/nars hello.nar
+  chunker restore --store /srv/nars hello -o /tmp/hello.nar
+  chunker restore --store /srv/nars hello -o - | nix-store --restore ./hello
+  chunker restore --store /srv/nars hello --tree -o ./hello
+  chunker restore --store /srv/nars --all --output-dir /tmp/all
+)";
+
+struct RestoreFlags {
+  std::string store;
+  std::vector<std::string> names;
+  bool all = false;
+  std::string output;
+  std::string output_directory;
+  bool tree = false;
+  unsigned threads = 0;
+
+  [[nodiscard]] RestoreOptions options(const Session& session) const {
+    return {.threads = threads, .stop = session.stop.get_token()};
+  }
+};
+
+Json object_of(const std::string& name, const Digest& nar_sha256, const std::string& path) {
+  return {{"kind", "restored"},
+          {"name", json_text(name)},
+          {"nar_sha256", nar_sha256.hex()},
+          {"nar_hash", nix_hash(nar_sha256)},
+          {"path", json_text(path)}};
+}
+
+Result<void> check(const RestoreFlags& flags) {
+  if (flags.all != flags.names.empty()) {
+    return std::unexpected(usage_error("say either NAMEs or --all"));
+  }
+  if (flags.all && flags.output_directory.empty()) {
+    return std::unexpected(usage_error("--all needs --output-dir DIR"));
+  }
+  if (!flags.output.empty() && (flags.names.size() != 1 || !flags.output_directory.empty())) {
+    return std::unexpected(usage_error("-o goes with exactly one NAME, and not with --output-dir"));
+  }
+  if (flags.tree && flags.output == kStandardOutput) {
+    return std::unexpected(usage_error("--tree needs a path, not standard output"));
+  }
+  return {};
+}
+
+Result<void> restore_tree(const Store& store, const Digest& nar_sha256, const fs::path& target,
+                          const RestoreOptions& options) {
+  CHUNKER_TRY(NarUnpacker unpacker, NarUnpacker::create(target));
+  CHUNKER_TRY_VOID(
+      restore(store, nar_sha256, [&](Bytes bytes) { return unpacker.feed(bytes); }, options));
+  return unpacker.finish();
+}
+
+Result<void> restore_one(const Store& store, const RestoreFlags& flags, Session& session) {
+  const RestoreOptions options = flags.options(session);
+  CHUNKER_TRY(const StoredNar nar, store.find(flags.names.front()));
+  if (flags.output == kStandardOutput) {
+    return write_output(flags.output, session.console, [&](const ByteSink& sink) {
+      return restore(store, nar.nar_sha256, sink, options);
+    });
+  }
+  const auto place = flags.tree ? restore_tree : restore_to_file;
+  CHUNKER_TRY_VOID(place(store, nar.nar_sha256, flags.output, options));
+  if (session.console.json()) {
+    session.console.print_json(object_of(nar.name, nar.nar_sha256, flags.output));
+  }
+  return {};
+}
+
+// Many NARs into files of their names.
+class ManyFiles {
+ public:
+  ManyFiles(const Store& store, const RestoreFlags& flags, Session& session)
+      : store_(store), flags_(flags), session_(session), console_(session.console) {}
+
+  Result<Exit> run() {
+    if (!flags_.output_directory.empty()) CHUNKER_TRY_VOID(make_directory());
+    CHUNKER_TRY_VOID(collect());
+    CHUNKER_TRY_VOID(flags_.tree ? restore_trees() : restore_files());
+    say_sum();
+    return exit_;
+  }
+
+ private:
+  Result<void> restore_files() {
+    return restore_many(
+        store_, jobs_, flags_.options(session_),
+        [this](const RestoreJob& job, const Result<void>& done) { add(job, done); },
+        [this](const Progress& progress) {
+          progress_ = progress;
+          console_.show(progress);
+        });
+  }
+
+  // One after the other: each writes many files already.
+  Result<void> restore_trees() {
+    for (const RestoreJob& job : jobs_) {
+      auto done = restore_tree(store_, job.nar_sha256, job.path, flags_.options(session_));
+      if (!done && done.error().code == ErrorCode::cancelled) return done;
+      add(job, done);
+    }
+    return {};
+  }
+
+  Result<void> make_directory() {
+    std::error_code error;
+    fs::create_directories(flags_.output_directory, error);
+    if (!error) return {};
+    return std::unexpected(Error{ErrorCode::io_failed, "cannot make the directory",
+                                 Error::kNoOffset,
+                                 flags_.output_directory + " (" + error.message() + ")"});
+  }
+
+  Result<void> collect() {
+    if (flags_.all) {
+      return store_.list([this](const StoredNar& nar) -> Result<void> {
+        add_job(nar);
+        return {};
+      });
+    }
+    std::unordered_set<std::string> seen;
+    for (const std::string& name : flags_.names) {
+      const auto nar = store_.find(name);
+      if (!nar) {
+        fail(nar.error());
+      } else if (seen.insert(nar->name).second) {
+        add_job(*nar);
+      }
+    }
+    return {};
+  }
+
+  void add_job(const StoredNar& nar) {
+    fs::path file(nar.name);
+    if (flags_.tree && file.extension() == ".nar") file.replace_extension();
+    if (file.filename() != file || file == "." || file == "..") {
+      return fail({ErrorCode::nar_unsafe_target,
+                   "this name is no file name: restore it with -o FILE", Error::kNoOffset,
+                   nar.name});
+    }
+    std::error_code ignored;
+    if (flags_.output_directory.empty() && fs::exists(fs::symlink_status(file, ignored))) {
+      return fail({ErrorCode::nar_unsafe_target,
+                   "the file is there already: say -o FILE to replace it", Error::kNoOffset,
+                   nar.name});
+    }
+    jobs_.push_back({nar.nar_sha256, fs::path(flags_.output_directory) / file});
+  }
+
+  void add(const RestoreJob& job, const Result<void>& done) {
+    if (!done) {
+      if (done.error().code != ErrorCode::cancelled)
+        fail(Error(done.error()).within(job.path.native()));
+      return;
+    }
+    ++restored_;
+    if (console_.json()) {
+      console_.print_json(object_of(job.path.filename(), job.nar_sha256, job.path));
+    } else if (!console_.quiet()) {
+      console_.print(printable(job.path.native()));
+    }
+    console_.flush();
+  }
+
+  void fail(const Error& error) {
+    ++failed_;
+    exit_ = worse(console_.report(error), exit_);
+  }
+
+  void say_sum() {
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    if (console_.json()) {
+      console_.print_json({{"kind", "summary"},
+                           {"nars", restored_},
+                           {"failed", failed_},
+                           {"bytes", progress_.bytes_processed},
+                           {"elapsed_seconds", seconds}});
+      return;
+    }
+    const auto rate = static_cast<double>(progress_.bytes_processed) / std::max(seconds, 1e-9);
+    console_.print(fmt::format(
+        "{}, {} in {} ({}/s){}", counted(restored_, "NAR"), human_bytes(progress_.bytes_processed),
+        duration(seconds), human_bytes(static_cast<std::uint64_t>(rate)),
+        failed_ == 0 ? std::string() : fmt::format("; {} failed", with_commas(failed_))));
+  }
+
+  const Store& store_;
+  const RestoreFlags& flags_;
+  Session& session_;
+  Console& console_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::vector<RestoreJob> jobs_;
+  Progress progress_;
+  std::uint64_t restored_ = 0;
+  std::uint64_t failed_ = 0;
+  Exit exit_ = Exit::ok;
+};
+
+Exit run(const RestoreFlags& flags, Session& session) {
+  const SignalWatch signals(session.stop);
+  const auto done = [&]() -> Result<Exit> {
+    CHUNKER_TRY_VOID(check(flags));
+    CHUNKER_TRY(const Store store, Store::open(flags.store));
+    if (flags.output.empty()) return ManyFiles(store, flags, session).run();
+    CHUNKER_TRY_VOID(restore_one(store, flags, session));
+    return Exit::ok;
+  }();
+  return done ? *done : session.console.report(done.error());
+}
+
+}  // namespace
+
+void add_restore(CLI::App& program, Session& session) {
+  auto flags = std::make_shared<RestoreFlags>();
+  CLI::App& command = *program.add_subcommand("restore", "Give NARs back, bit for bit");
+  add_words(command, "NAME", flags->names, "Names or hashes");
+  add_store(command, flags->store);
+  add_text(command, "-o,--output", flags->output, "FILE",
+           "Where to; replaced if there; - is standard output");
+  command.add_flag("--all", flags->all, "Every NAR of the store");
+  add_text(command, "--output-dir", flags->output_directory, "DIR",
+           "Files of their names in here; made if absent, files are replaced");
+  command.add_flag("--tree", flags->tree, "Unpack: FILE is then a path that must not be there yet");
+  add_json(command, session);
+  add_quiet(command, session);
+  add_threads(command, flags->threads);
+  add_footer(command, kExamples);
+  on_chosen(command, session, [flags, &session] { return run(*flags, session); });
+}
+
+}  // namespace chunker::cli

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <functional>
+#include <stop_token>
+
+#include "cli/console.hpp"
+
+namespace chunker::cli {
+
+/// One run of the program, from its arguments to its exit code.
+struct Session {
+  std::stop_source stop;
+  Console console{stop};
+  std::function<Exit()> command;  ///< What the command line asks for; set while it is parsed.
+};
+
+}  // namespace chunker::cli

@@ -1,0 +1,158 @@
+#include "cli/text.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <ctime>
+#include <limits>
+
+#include "chunker/sign.hpp"
+
+namespace chunker::cli {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+// The length of the well-formed UTF-8 character that `text` begins with; 0 if there is none
+// (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  unsigned low = 0x80;
+  unsigned high = 0xBF;
+  if (first == 0xE0) low = 0xA0;   // shorter forms exist
+  if (first == 0xED) high = 0x9F;  // surrogates
+  if (first == 0xF0) low = 0x90;
+  if (first == 0xF4) high = 0x8F;  // beyond U+10FFFF
+  for (std::size_t i = 1; i < length; ++i, low = 0x80, high = 0xBF) {
+    if (byte(i) < low || byte(i) > high) return 0;
+  }
+  return length;
+}
+
+bool is_plain(std::string_view name) noexcept {
+  while (!name.empty()) {
+    const auto first = static_cast<unsigned char>(name.front());
+    const std::size_t length = utf8_length(name);
+    // C1 controls (U+0080 to U+009F) drive terminals too.
+    const bool control =
+        first < 0x20 || first == 0x7F ||
+        (first == 0xC2 && length == 2 && static_cast<unsigned char>(name[1]) < 0xA0);
+    if (length == 0 || control) return false;
+    name.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string human_bytes(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  auto value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  // 1023.95 would be printed as 1024.0 of the smaller unit.
+  for (; value >= 1023.95 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string with_commas(std::uint64_t value) {
+  std::string digits = std::to_string(value);
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
+  return digits;
+}
+
+std::string counted(std::uint64_t count, std::string_view noun, std::string_view plural) {
+  if (count == 1) return fmt::format("1 {}", noun);
+  if (!plural.empty()) return fmt::format("{} {}", with_commas(count), plural);
+  return fmt::format("{} {}s", with_commas(count), noun);
+}
+
+std::string duration(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e9) return "-";
+  if (seconds < 1) return fmt::format("{:.2f} s", seconds);
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<std::uint64_t>(seconds);
+  if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+  return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return "-";
+  return fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string utc_time(std::uint64_t unix_seconds) {
+  const auto seconds = static_cast<std::time_t>(unix_seconds);
+  std::tm parts{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "-";
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) noexcept {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) return std::nullopt;
+  std::string_view suffix = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (suffix.empty() || suffix == "B") return value;
+  const std::size_t unit = std::string_view("KMGT").find(suffix.front());
+  if (unit == std::string_view::npos) return std::nullopt;
+  suffix.remove_prefix(1);
+  if (!suffix.empty() && suffix != "iB") return std::nullopt;
+  const auto shift = 10 * (unit + 1);
+  if (value > std::numeric_limits<std::uint64_t>::max() >> shift) return std::nullopt;
+  return value << shift;
+}
+
+std::string short_bytes(std::uint64_t bytes) {
+  const auto unit = bytes == 0 ? 0 : std::min(std::countr_zero(bytes) / 10, 4);
+  if (unit == 0) return std::to_string(bytes);
+  return fmt::format("{}{}", bytes >> (10 * unit), "KMGT"[unit - 1]);
+}
+
+std::string printable(std::string_view name) {
+  if (is_plain(name)) return std::string(name);
+  std::string quoted = "$'";
+  while (!name.empty()) {
+    const std::size_t length = utf8_length(name);
+    const std::string_view character = name.substr(0, length == 0 ? 1 : length);
+    if (character == "'" || character == "\\") {
+      quoted.append("\\").append(character);
+    } else if (is_plain(character)) {
+      quoted.append(character);
+    } else {
+      for (const char c : character) {
+        quoted.append(fmt::format("\\{:03o}", static_cast<unsigned char>(c)));
+      }
+    }
+    name.remove_prefix(character.size());
+  }
+  return quoted.append("'");
+}
+
+std::string json_text(std::string_view name) {
+  std::string text;
+  while (!name.empty()) {
+    const std::size_t length = utf8_length(name);
+    const std::string_view character = name.substr(0, length == 0 ? 1 : length);
+    if (length != 0 && character != kReplacement) {
+      text.append(character);
+    } else {
+      for (const char c : character) {
+        text.append(kReplacement).append(fmt::format("{:02x}", static_cast<unsigned char>(c)));
+      }
+    }
+    name.remove_prefix(character.size());
+  }
+  return text;
+}
+
+std::string nix_hash(const Digest& sha256) { return "sha256:" + to_nix_base32(sha256.view()); }
+
+}  // namespace chunker::cli
