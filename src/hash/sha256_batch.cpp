@@ -73,48 +73,68 @@ class Message {
   std::array<std::byte, 2 * kSha256BlockBytes> end_;
 };
 
-/// Up to four messages side by side.
+/// Messages under way, as many as the widest kernel has lanes.
 class Lanes {
  public:
-  explicit Lanes(const Sha256Kernel& kernel) noexcept : kernel_(kernel) {}
+  explicit Lanes(std::span<const Sha256Kernel> kernels)
+      : kernels_(kernels), messages_(kernels.back().lane_count) {
+    for (Message& message : messages_) order_.push_back(&message);
+  }
   Lanes(const Lanes&) = delete;
   Lanes& operator=(const Lanes&) = delete;
 
   [[nodiscard]] bool idle() const noexcept { return busy_count_ == 0; }
-  [[nodiscard]] bool full() const noexcept { return busy_count_ == kCount; }
+  [[nodiscard]] bool full() const noexcept { return busy_count_ == messages_.size(); }
 
   void start(Bytes input, Digest& digest) noexcept { order_[busy_count_++]->start(input, digest); }
 
-  /// Goes on until a message reaches its padded end, or the end of that.
-  void advance() noexcept {
-    std::size_t block_count = order_[0]->blocks_left();
-    for (std::size_t i = 1; i < busy_count_; ++i) {
-      block_count = std::min(block_count, order_[i]->blocks_left());
+  /// Goes on until a message reaches its padded end, or the end of that. Those furthest from their ends go
+  /// first where not all can, so that no long one is left to run alone.
+  void advance() {
+    const Sha256Kernel& kernel = widest_for(busy_count_);
+    const std::span busy(order_.data(), busy_count_);
+    if (kernel.lane_count < busy_count_) {
+      std::ranges::sort(busy, std::ranges::greater{}, &Message::blocks_left);
     }
-    run(block_count);
-    for (std::size_t i = busy_count_; i-- > 0;) {
+    const std::size_t going_count = std::min(kernel.lane_count, busy_count_);
+    const std::size_t block_count =
+        (*std::ranges::min_element(busy.first(going_count), {}, &Message::blocks_left))
+            ->blocks_left();
+    run(kernel, busy.first(going_count), block_count);
+    for (std::size_t i = going_count; i-- > 0;) {
       if (order_[i]->went(block_count)) std::swap(order_[i], order_[--busy_count_]);
     }
   }
 
  private:
-  static constexpr std::size_t kCount = 4;
-
-  void run(std::size_t block_count) noexcept {
-    // Three go as four, of which the last repeats the first's work to no effect: that takes no longer.
-    Sha256Lane spare = order_[0]->lane();
-    Sha256Lane* const lanes[kCount] = {&order_[0]->lane(), &order_[1]->lane(), &order_[2]->lane(),
-                                       full() ? &order_[3]->lane() : &spare};
-    if (busy_count_ == 1) return kernel_.advance_one(lanes, block_count);
-    if (busy_count_ == 2) return kernel_.advance_two(lanes, block_count);
-    kernel_.advance_four(lanes, block_count);
+  [[nodiscard]] const Sha256Kernel& widest_for(std::size_t message_count) const noexcept {
+    const Sha256Kernel* widest = &kernels_.front();
+    for (const Sha256Kernel& kernel : kernels_) {
+      if (kernel.busy_lanes_min <= message_count) widest = &kernel;
+    }
+    return *widest;
   }
 
-  const Sha256Kernel& kernel_;
+  // Lanes that have no message of their own repeat the first one's work, to no effect.
+  static void run(const Sha256Kernel& kernel, std::span<Message* const> going,
+                  std::size_t block_count) noexcept {
+    Sha256Lane idle_lanes[kSha256LanesMax];
+    Sha256Lane* lanes[kSha256LanesMax];
+    for (std::size_t i = 0; i < kernel.lane_count; ++i) {
+      lanes[i] = &idle_lanes[i];
+      if (i < going.size()) {
+        lanes[i] = &going[i]->lane();
+      } else {
+        idle_lanes[i] = going[0]->lane();
+      }
+    }
+    kernel.advance(lanes, block_count);
+  }
+
+  std::span<const Sha256Kernel> kernels_;
+  std::vector<Message> messages_;
+  std::vector<Message*> order_;  // Busy ones first.
   std::size_t busy_count_ = 0;
-  Message messages_[kCount];
-  Message* order_[kCount] = {&messages_[0], &messages_[1], &messages_[2],
-                             &messages_[3]};  // Busy ones first.
 };
 
 // Longest first, so that no long one is left to run alone at the end.
@@ -129,8 +149,8 @@ std::vector<std::size_t> longest_first(std::span<const Bytes> inputs) {
 }  // namespace
 
 void sha256_batch(std::span<const Bytes> inputs, std::span<Digest> digests,
-                  const Sha256Kernel& kernel) {
-  Lanes lanes(kernel);
+                  std::span<const Sha256Kernel> kernels) {
+  Lanes lanes(kernels);
   for (const std::size_t index : longest_first(inputs)) {
     while (lanes.full()) lanes.advance();
     lanes.start(inputs[index], digests[index]);
@@ -139,8 +159,8 @@ void sha256_batch(std::span<const Bytes> inputs, std::span<Digest> digests,
 }
 
 void sha256_many(std::span<const Bytes> inputs, std::span<Digest> digests) {
-  static const Sha256Kernel* const kernel = choose_sha256_kernel(base::detect_cpu_features());
-  if (kernel != nullptr && inputs.size() > 1) return sha256_batch(inputs, digests, *kernel);
+  static const auto kernels = sha256_kernels_on(base::detect_cpu_features());
+  if (!kernels.empty() && inputs.size() > 1) return sha256_batch(inputs, digests, kernels);
   std::ranges::transform(inputs, digests.begin(), sha256);
 }
 
