@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -263,6 +264,25 @@ TEST_P(BlobContract, ThreadsWriteReadListAndRemoveAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(keys(""), ElementsAre("common"));
+}
+
+TEST_P(BlobContract, WhatWasReplacedNeverComesBack) {
+  put("k", "0");
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 2; ++t) {
+    readers.emplace_back([&] {
+      std::byte first{};
+      while (!done) EXPECT_TRUE(blobs().read("k", 0, {&first, 1}));
+    });
+  }
+  for (int i = 1; i <= 50; ++i) {
+    const std::string text = std::to_string(i);
+    put("k", text);
+    ASSERT_EQ(get("k"), text);
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,9 +1,13 @@
 #include "store/open_files.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "support/temporary_directory.hpp"
 
@@ -60,6 +64,36 @@ TEST_F(OpenFilesTest, ForgottenMeansOpenedAgain) {
   ASSERT_TRUE(std::filesystem::remove(path("a")));
   files_.forget("a");
   EXPECT_EQ(open("a"), nullptr);
+}
+
+/// Whether the thread is blocked in a system call.
+bool sleeps(pid_t thread) {
+  std::ifstream stat("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string line;
+  std::getline(stat, line);
+  const std::size_t state = line.rfind(") ");
+  return state != std::string::npos && line[state + 2] == 'S';
+}
+
+// Opening a pipe blocks until somebody writes to it, so a file can be replaced just while it is opened.
+TEST_F(OpenFilesTest, AFileThatWasReplacedWhileItWasOpenedIsNotKept) {
+  ASSERT_EQ(::mkfifo(path("k").c_str(), 0600), 0);
+  std::atomic<pid_t> opener = 0;
+  std::thread opening([&] {
+    opener = ::gettid();
+    EXPECT_NE(open("k"), nullptr);
+  });
+  while (opener == 0 || !sleeps(opener)) std::this_thread::yield();
+  files_.forget("k");
+  {
+    std::ofstream wakes_the_opener(path("k"));
+  }
+  opening.join();
+  ASSERT_TRUE(std::filesystem::remove(path("k")));
+  std::ofstream(path("k")) << "new";
+  const auto file = files_.open("k", path("k"));
+  ASSERT_TRUE(file);
+  EXPECT_EQ((*file)->size(), 3U);
 }
 
 }  // namespace
