@@ -231,9 +231,12 @@ def check_file_length(file):
 
 def first_branches(lines):
     """Numbered lines without directives; of #if branches only the first, so that braces balance."""
-    skipping = []
+    skipping, continued = [], False
     for number, line in enumerate(lines, 1):
         directive = re.match(r"\s*#\s*(if|el|endif)?", line)
+        inside, continued = continued, (directive or continued) and line.endswith("\\")
+        if inside:
+            continue
         if directive is None:
             if not any(skipping):
                 yield number, line

@@ -135,6 +135,10 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.faults(**self.parser(
             "#if A\nvoid f() {\n#else\nvoid f(int) {\n#endif\n}\n" + "int x;\n" * 80)), [])
 
+    def test_function_length_does_not_read_macros(self):
+        self.assertEqual(self.faults(**self.parser(
+            "#define INLINE \\\n  [[gnu::target(1)]] inline\n\nnamespace {\n" + "int x;\n" * 80 + "}\n")), [])
+
     def test_text(self):
         self.expect("src/nar/parser.cpp:2: not ASCII", **self.parser("int x;\n// na\u00efve\n"))
         self.expect("blanks (or a CR) at the end", **self.parser("int x; \n"))
