@@ -7,7 +7,7 @@
 #include "refs/references.hpp"
 
 // References as two parts of a manifest (doc/format/references.md). They are apart because a rebuild changes the
-// hashes and leaves the positions, so the longer list is stored once.
+// hashes and leaves the positions: the list that grows with every reference is stored once.
 namespace chunker::refs {
 
 struct EncodedReferences {

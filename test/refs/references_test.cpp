@@ -92,6 +92,17 @@ TEST(References, DoNotDependOnWhereTheStreamIsSplit) {
   }
 }
 
+// What was replaced is final: offered again, it could be taken for this prefix.
+TEST(References, AreNotFoundInWhatWasReplaced) {
+  const std::string prefix = "/" + kFiller + "/";
+  const std::string text = prefix + characters(1) + "/" + characters(2);
+  for (std::size_t step = 1; step <= text.size(); ++step) {
+    EXPECT_EQ(offsets(normalize_in_steps(
+                  text, [step] { return step; }, prefix)),
+              std::vector<std::uint64_t>{prefix.size()});
+  }
+}
+
 TEST(References, AgreeWithTheDefinitionOnEveryKernel) {
   for (const std::string_view prefix :
        {"/nix/store/", "/gnu/store/", "/", "//", "/a/", "/home/me/.local/share/nix/root/nix/store/",
