@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares chunker with the peers that Debian 12 packages, on the files of one folder.
-# usage: bench/peers.sh CORPUS [RUNS]      ONLY=chunker,borg,restic,casync   TMPDIR=where stores go
+# usage: bench/peers.sh CORPUS [RUNS]
+#   ONLY=chunker,borg,restic,casync   CHUNKER=build/release/bin/chunker   TMPDIR=where stores go
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,4 +13,4 @@ if [ ! -d "$corpus" ]; then
 fi
 tools/install-dependencies.sh bench
 exec python3 bench/peers.py "$corpus" --runs "${2:-3}" --only "${ONLY:-chunker,borg,restic,casync}" \
-  --chunker "$PWD/${CHUNKER:-build/release/bin/chunker}"
+  --chunker "$(realpath "${CHUNKER:-build/release/bin/chunker}")"
