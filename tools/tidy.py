@@ -361,6 +361,15 @@ def check_listed(files):
             yield Fault(file.path, 1, f"is not in {folder}CMakeLists.txt", "list it, or delete it")
 
 
+def check_document_links(file, root):
+    if file.suffix != ".md":
+        return
+    for number, line in enumerate(file.lines, 1):
+        for target in re.findall(r"\]\(([^)#\s]+)", line):
+            if "://" not in target and not (root / file.path).parent.joinpath(target).exists():
+                yield Fault(file.path, number, f"a link to {target}, which is not there", "mend the link")
+
+
 CHECKS = (check_floors, check_links, check_dependencies, check_purity, check_file_length,
           check_function_length, check_text, check_names, check_headers)
 
@@ -370,6 +379,7 @@ def faults(root):
     for file in files:
         for check in CHECKS:
             yield from check(file)
+        yield from check_document_links(file, root)
     yield from check_listed(files)
 
 

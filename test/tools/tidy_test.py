@@ -174,6 +174,11 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.faults(include__chunker__nar_dot_hpp=(
             f"#pragma once\n{BLOCK}template <class T>\nclass Reader {{\n}};\n")), [])
 
+    def test_links_of_documents(self):
+        good = "[a](src/cli/main.cpp) [b](src/) [c](https://example.org/x) [d](#part)\n"
+        self.assertEqual(self.faults(README_dot_md=good), [])
+        self.expect("README.md:2: a link to lost.md", README_dot_md=good + "[e](lost.md#part)\n")
+
     def test_every_source_is_listed(self):
         self.expect("src/nar/lost.cpp:1: is not in src/nar/CMakeLists.txt", src__nar__lost_dot_cpp="int x;\n")
         self.expect("fuzz/lost.cpp:1: is not in fuzz/CMakeLists.txt", fuzz__lost_dot_cpp="int x;\n")
