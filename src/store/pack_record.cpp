@@ -102,9 +102,10 @@ Result<FrameRecord> read_frame(FieldReader& reader) {
   constexpr auto kCodecMax = std::numeric_limits<std::uint16_t>::max();
   CHUNKER_TRY(const auto codec, reader.varint_at_most(kCodecMax, "a frame's codec is impossible"));
   frame.codec = CodecId{codec};
+  const std::size_t flags_begin = reader.offset();
   CHUNKER_TRY(frame.flags, reader.varint("a frame's flags are cut off or malformed"));
   if (frame.flags != 0) {
-    return fail(ErrorCode::store_version, "a frame has flags of a later version", reader.offset());
+    return fail(ErrorCode::store_version, "a frame has flags of a later version", flags_begin);
   }
   CHUNKER_TRY(const auto count, reader.count(kChunkBytesMin, "a frame has more chunks than bytes"));
   frame.chunks.resize(count);
