@@ -4,7 +4,7 @@
 
 namespace chunker::test {
 
-inline constexpr std::uint64_t kBombLimit = 16ULL << 20;
+inline constexpr std::uint64_t kBombLimit = 8ULL << 20;
 
 /// NFR-3.3: the frame is refused within 100 ms, and no more than the limit was ever reserved.
 inline void expect_defused(const CompressionCodec& codec, Bytes frame, ErrorCode code) {
