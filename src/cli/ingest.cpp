@@ -43,6 +43,7 @@ struct IngestFlags {
   std::string strategy = "balanced";
   std::string layout;
   std::string hash;
+  std::string pack_size;
   unsigned threads = 0;
   RecipeFlags recipe;
 };
@@ -223,6 +224,14 @@ Result<Store> open_store(const IngestFlags& flags) {
   if (!flags.hash.empty()) {
     CHUNKER_TRY(options.hash, HashAlgorithm::named(flags.hash));
   }
+  if (!flags.pack_size.empty()) {
+    const auto bytes = parse_bytes(flags.pack_size);
+    if (!bytes) {
+      return std::unexpected(
+          usage_error("--pack-size is a size, for example 16M", flags.pack_size));
+    }
+    options.pack_bytes_target = *bytes;
+  }
   CHUNKER_TRY(Store store, Store::open(flags.store, std::move(options)));
   // Both decide how a new store is made; on an old one they would be ignored in silence.
   if (!flags.layout.empty() && name(store.layout()) != flags.layout) {
@@ -313,6 +322,8 @@ void add_ingest(CLI::App& program, Session& session) {
       ->option_text("fastest|balanced|smallest")
       ->check(CLI::IsMember({"fastest", "balanced", "smallest"}));
   flags->recipe.add_to(command);
+  add_text(command, "--pack-size", flags->pack_size, "SIZE",
+           "End a pack at about this size (64M): NARs are acknowledged when their pack ends");
   command.add_option("--layout", flags->layout, "Many chunks in a file (packs), or one (objects)")
       ->option_text("packs|objects")
       ->check(CLI::IsMember({"packs", "objects"}))

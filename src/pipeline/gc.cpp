@@ -141,16 +141,14 @@ Result<void> Collector::copy(const NameRecord& name, const PackEntry&, std::uint
   CHUNKER_TRY(const bool alive, liveness_.name(name));
   if (!alive || !copied_names_.insert(name.name).second) return {};
   CHUNKER_TRY(store::PackWriter* const writer, output());
-  writer->add_name(name);
-  return {};
+  return writer->add_name(name);
 }
 
 Result<void> Collector::copy(const RemovalRecord& removal, const PackEntry&, std::uint64_t) {
   CHUNKER_TRY(const bool named, liveness_.is_named(removal.name));
   if (named || !plan_.names_kept_removed.contains(removal.name)) return {};
   CHUNKER_TRY(store::PackWriter* const writer, output());
-  writer->add_removal(removal);
-  return {};
+  return writer->add_removal(removal);
 }
 
 Result<void> Collector::rewrite(const PackEntry& pack) {
@@ -215,6 +213,7 @@ Result<GcReport> Collector::run() {
 
 Result<GcReport> collect(Store::Parts& parts, const GcOptions& options) {
   const base::Lock writing(parts.writing);
+  CHUNKER_TRY_VOID(pipeline::refuse_unreadable_packs(parts));
   CHUNKER_TRY(const auto liveness, Liveness::mark(parts));
   CHUNKER_TRY(const auto plan, pipeline::plan_gc(parts, liveness, options.garbage_min));
   if (options.dry_run) {

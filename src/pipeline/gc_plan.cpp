@@ -122,6 +122,19 @@ bool worth_rewriting(const Garbage& garbage, double garbage_min) {
 
 }  // namespace
 
+Result<void> refuse_unreadable_packs(Store::Parts& parts) {
+  const auto check = [&parts](const store::BlobStore::Listed& blob) -> Result<void> {
+    CHUNKER_TRY(const auto known, parts.index->pack(blob.key));
+    if (known) return {};
+    return base::fail(ErrorCode::store_corrupt,
+                      "a damaged pack may name NARs whose chunks would be taken for garbage; "
+                      "repair it, or move it out of the store",
+                      Error::kNoOffset, blob.key);
+  };
+  CHUNKER_TRY_VOID(parts.blobs->list("chunks/", check));
+  return parts.blobs->list("packs/", check);
+}
+
 Result<GcPlan> plan_gc(Store::Parts& parts, const Liveness& liveness, double garbage_min) {
   GcPlan plan;
   std::vector<std::pair<PackEntry, std::vector<std::string>>> with_removals;

@@ -56,6 +56,10 @@ Result<Description> parse(std::string_view text) {
     }
     CHUNKER_TRY_VOID(set(description, line.substr(0, space), line.substr(space + 1)));
   }
+  if (description.hash.empty() || description.id.empty()) {
+    return base::fail(ErrorCode::store_corrupt, "chunker.store lacks a line", Error::kNoOffset,
+                      std::string(kFileName));
+  }
   return description;
 }
 
@@ -99,6 +103,10 @@ Result<Description> read_description(const std::filesystem::path& directory) {
   }
   ByteBuffer text(kFileBytesMax);
   CHUNKER_TRY(const std::size_t size, file->read_at(0, text.span()));
+  if (size == kFileBytesMax) {
+    return base::fail(ErrorCode::store_corrupt, "chunker.store is too long to be one", size,
+                      directory.string());
+  }
   auto description = parse(text_of(text.view().first(size)));
   if (!description)
     return std::unexpected(std::move(description).error().within(directory.string()));

@@ -29,8 +29,12 @@ Result<void> FrameReader::load(const ChunkLocation& location) {
   held_.reset();
   CHUNKER_TRY(const std::string key, parts_->pack_key(location.pack));
   if (location.payload_bytes > kDecompressedBytesMax ||
-      location.frame_raw_bytes > kDecompressedBytesMax || location.flags != 0) {
+      location.frame_raw_bytes > kDecompressedBytesMax) {
     return fail(ErrorCode::store_corrupt, "the index describes an impossible frame",
+                location.payload_offset, key);
+  }
+  if (location.flags != 0) {
+    return fail(ErrorCode::store_version, "a frame needs a later version to be read",
                 location.payload_offset, key);
   }
   payload_.clear();

@@ -11,7 +11,7 @@ Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_s
                       Error::kNoOffset, nar_sha256.hex());
   }
   CHUNKER_TRY(const std::string key, parts.pack_key(location->pack));
-  if (location->payload_bytes > kDecompressedBytesMax) {
+  if (location->payload_bytes > kManifestBytesMax) {
     return base::fail(ErrorCode::store_corrupt, "the index describes an impossible manifest",
                       location->payload_offset, key);
   }
@@ -19,8 +19,9 @@ Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_s
   CHUNKER_TRY_VOID(parts.blobs->read(key, location->payload_offset, bytes.span()));
   auto head = decode_manifest_head(bytes);
   if (!head) return std::unexpected(std::move(head).error().within(key));
-  if (head->nar_sha256 != nar_sha256) {
-    return base::fail(ErrorCode::store_corrupt, "a manifest of another NAR is in this one's place",
+  if (head->nar_sha256 != nar_sha256 || head->nar_bytes != location->nar_bytes ||
+      head->chunk_count != location->chunk_count) {
+    return base::fail(ErrorCode::store_corrupt, "a manifest and the index contradict each other",
                       location->payload_offset, key);
   }
   return head;

@@ -11,31 +11,27 @@ Result<PackWriter> PackWriter::begin(Store::Parts& parts) {
   return PackWriter(parts, std::move(blob));
 }
 
-Result<void> PackWriter::append_payload(Bytes payload) {
-  CHUNKER_TRY_VOID(blob_->append(payload));
+Result<void> PackWriter::add(PackRecord record, Bytes payload) {
+  CHUNKER_CHECK(payload_bytes(record) == payload.size());
+  CHUNKER_TRY_VOID(check_record(record));
+  if (!payload.empty()) CHUNKER_TRY_VOID(blob_->append(payload));
   payload_end_ += payload.size();
+  directory_bytes_ += store::directory_bytes(record);
+  directory_.records.push_back(std::move(record));
   return {};
 }
 
 Result<void> PackWriter::add_frame(FrameRecord record, Bytes payload) {
-  CHUNKER_CHECK(record.payload_bytes == payload.size() && !record.chunks.empty());
-  CHUNKER_TRY_VOID(append_payload(payload));
-  directory_.records.emplace_back(std::move(record));
-  return {};
+  return add(std::move(record), payload);
 }
 
 Result<void> PackWriter::add_manifest(ManifestRecord record, Bytes payload) {
-  CHUNKER_CHECK(record.payload_bytes == payload.size());
-  CHUNKER_TRY_VOID(append_payload(payload));
-  directory_.records.emplace_back(record);
-  return {};
+  return add(record, payload);
 }
 
-void PackWriter::add_name(NameRecord record) { directory_.records.emplace_back(std::move(record)); }
+Result<void> PackWriter::add_name(NameRecord record) { return add(std::move(record), {}); }
 
-void PackWriter::add_removal(RemovalRecord record) {
-  directory_.records.emplace_back(std::move(record));
-}
+Result<void> PackWriter::add_removal(RemovalRecord record) { return add(std::move(record), {}); }
 
 std::string PackWriter::key() const {
   if (parts_->options.layout == StoreLayout::objects) {
@@ -48,6 +44,9 @@ std::string PackWriter::key() const {
 }
 
 Result<void> PackWriter::commit(std::uint64_t sequence) {
+  if (sequence > kSequenceMax) {
+    return base::fail(ErrorCode::store_corrupt, "the store's packs have used up all sequences");
+  }
   directory_.sequence = sequence;
   const ByteBuffer end = encode_pack_end(directory_, payload_end_);
   CHUNKER_TRY_VOID(blob_->append(end));

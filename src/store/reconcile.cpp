@@ -64,8 +64,9 @@ Result<Difference> compare(Store::Parts& parts) {
   return difference;
 }
 
-/// The packs that can be read, in order of sequence; one that cannot is reported and left out. Errors of
-/// the device end it, so that an index is never built from half of what is there.
+/// The packs that can be read, in order of sequence; one that is damaged is reported and left out. A
+/// pack of a later version ends it, and so do errors of the device: an index is never built from half of
+/// what is there.
 Result<std::vector<ReadablePack>> find_readable(BlobStore& blobs, const std::vector<Listed>& packs,
                                                 const OnProblem& on_problem) {
   std::vector<ReadablePack> readable;
@@ -73,8 +74,7 @@ Result<std::vector<ReadablePack>> find_readable(BlobStore& blobs, const std::vec
     auto directory = read_pack_directory(blobs, blob.key, blob.size_bytes);
     if (directory) {
       readable.push_back({blob, directory->sequence});
-    } else if (directory.error().code == ErrorCode::store_corrupt ||
-               directory.error().code == ErrorCode::store_version) {
+    } else if (directory.error().code == ErrorCode::store_corrupt) {
       if (on_problem) on_problem(directory.error());
     } else {
       return std::unexpected(std::move(directory).error());

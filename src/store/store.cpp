@@ -137,7 +137,7 @@ Result<void> Store::remove(std::span<const std::string> names) {
   }
   if (names.empty()) return {};
   CHUNKER_TRY(auto pack, store::PackWriter::begin(*parts_));
-  for (const std::string& name : names) pack.add_removal({name});
+  for (const std::string& name : names) CHUNKER_TRY_VOID(pack.add_removal({name}));
   CHUNKER_TRY(const std::uint64_t highest, parts_->index->highest_sequence());
   return pack.commit(highest + 1);
 }

@@ -168,7 +168,7 @@ Result<std::optional<Digest>> StoreWriter::meaning_of(const std::string& name) {
 
 Result<void> StoreWriter::set_name(const std::string& name, const Digest& nar_sha256) {
   CHUNKER_TRY(PackWriter* const writer, open_pack());
-  writer->add_name({name, nar_sha256, unix_seconds()});
+  CHUNKER_TRY_VOID(writer->add_name({name, nar_sha256, unix_seconds()}));
   new_names_[name] = nar_sha256;
   return {};
 }
@@ -178,7 +178,8 @@ Result<void> StoreWriter::add_names(const StagedNar& nar) {
   if (older == nar.record.nar_sha256) return {};
   // Nothing is lost by a name that is used again: the older NAR stays, under a name of its own.
   if (older) {
-    const std::string kept = nar.name + "~" + older->hex().substr(0, kOlderNameDigits);
+    const std::string kept = nar.name.substr(0, kNameBytesMax - kOlderNameDigits - 1) + "~" +
+                             older->hex().substr(0, kOlderNameDigits);
     CHUNKER_TRY(const auto taken, meaning_of(kept));
     if (taken != older) CHUNKER_TRY_VOID(set_name(kept, *older));
   }

@@ -127,8 +127,8 @@ TEST_F(Damage, AFlippedBitIsFoundWhereverItIs) {
     auto store = open(StoreAccess::read);
     ASSERT_OK(store);
     std::uint64_t seen = 0;
-    const auto report = verify(*store, {.content = true, .threads = 1},
-                               [&seen](const Error&) { ++seen; });
+    const auto report =
+        verify(*store, {.content = true, .threads = 1}, [&seen](const Error&) { ++seen; });
     ASSERT_OK(report);
     EXPECT_GT(report->problems, 0U) << "byte " << at;
     EXPECT_EQ(report->problems, seen);
@@ -200,6 +200,50 @@ TEST_F(Damage, ATruncatedPackIsReportedAndPushingAgainHeals) {
   ASSERT_OK(store);
   ASSERT_OK(take_in(*store, nars));
   for (const auto& [name, nar] : nars) EXPECT_EQ(give_back(*store, name).value_or(""), nar);
+}
+
+TEST_F(Damage, GcDoesNotTouchAStoreWithAPackItCannotRead) {
+  options_.pack_bytes_target = 64'000;
+  const auto nars = three_nars();
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    ASSERT_OK(take_in(*store, nars));
+  }
+  // The pack that names the NARs is the last one; without it their chunks look like garbage.
+  std::filesystem::path last;
+  for (const auto& pack : packs()) {
+    if (test::read_file(pack).find("c.nar") != std::string::npos) last = pack;
+  }
+  const std::string sound = test::read_file(last);
+  test::write_file(last, sound.substr(0, sound.size() - 1));
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    const auto report = collect_garbage(*store, {.garbage_min = 0, .dry_run = false});
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, ErrorCode::store_corrupt);
+  }
+  test::write_file(last, sound);
+  auto store = open();
+  ASSERT_OK(store);
+  for (const auto& [name, nar] : nars) EXPECT_EQ(give_back(*store, name).value_or(""), nar);
+  ASSERT_OK(collect_garbage(*store, {.garbage_min = 0, .dry_run = false}));
+  expect_clean(*store);
+}
+
+TEST_F(Damage, APackOfALaterVersionIsNeverPassedOver) {
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    ASSERT_OK(take_in(*store, three_nars()));
+  }
+  std::string pack = test::read_file(packs().front());
+  pack[7] = 2;
+  test::write_file(packs().front(), pack);
+  std::filesystem::remove_all(directory_.path() / "store" / "index");
+  EXPECT_EQ(open().error().code, ErrorCode::store_version);
+  EXPECT_EQ(rebuild_index(directory_.path() / "store").error().code, ErrorCode::store_version);
 }
 
 TEST_F(Damage, TheIndexIsRebuiltFromThePacksAlone) {

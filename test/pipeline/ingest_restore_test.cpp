@@ -135,6 +135,26 @@ TEST_F(Ingest, ANameUsedAgainKeepsTheOlderNar) {
   EXPECT_EQ(give_back(*store, older).value_or(""), first);
 }
 
+TEST_F(Ingest, TheLongestNameCanBeUsedAgain) {
+  auto store = open();
+  ASSERT_OK(store);
+  const std::string name(4096, 'n');
+  for (const char* version : {"1", "2", "3"}) {
+    const auto path = write_nar("v.nar", test::make_nar({{"v", version}}));
+    const std::vector<IngestSource> one{{IngestSource::Kind::nar_file, path, -1, name}};
+    ASSERT_OK(ingest(*store, one, test::small_chunks(), {}));
+  }
+  EXPECT_EQ(give_back(*store, name).value_or(""), test::make_nar({{"v", "3"}}));
+  EXPECT_EQ(store->stats()->nars, 3U);
+  const std::vector<IngestSource> longer{
+      {IngestSource::Kind::nar_file, write_nar("v.nar", test::make_nar({})), -1, name + "n"}};
+  std::optional<ErrorCode> refused;
+  ASSERT_OK(ingest(*store, longer, test::small_chunks(), [&](const auto&, const auto& result) {
+    if (!result) refused = result.error().code;
+  }));
+  EXPECT_EQ(refused, ErrorCode::invalid_argument);
+}
+
 TEST_F(Ingest, FindsByNameSuffixAndHash) {
   auto store = open();
   ASSERT_OK(store);
@@ -311,10 +331,9 @@ TEST_F(Restore, ManyAtOnceReportEachJob) {
   }
   jobs.push_back({Digest{}, directory_.path() / "never"});
   std::map<std::string, bool> fine;
-  ASSERT_OK(restore_many(*store, jobs, {.threads = 3},
-                         [&](const auto& job, const auto& result) {
-                           fine[job.path.filename().string()] = result.has_value();
-                         }));
+  ASSERT_OK(restore_many(*store, jobs, {.threads = 3}, [&](const auto& job, const auto& result) {
+    fine[job.path.filename().string()] = result.has_value();
+  }));
   EXPECT_EQ(fine.size(), jobs.size());
   EXPECT_FALSE(fine["never"]);
   for (const auto& [name, nar] : nars) {
