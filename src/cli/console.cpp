@@ -90,6 +90,8 @@ void Console::note(std::string_view message) {
 Exit Console::report(const Error& error, std::string_view kind) {
   if (json_) print_json(json_of(error, kind));
   const base::Lock lock(mutex_);
+  // What broke standard output is finish()'s to say, or nobody's: an error that came of it adds nothing.
+  if (output_errno_) return exit_of(error.code);
   flush_locked();
   write_message(message_of(error));
   return exit_of(error.code);

@@ -67,12 +67,28 @@ Result<void> remove(const RemoveFlags& flags, Console& console) {
   return {};
 }
 
-void print_gc(const GcReport& report, bool dry_run, Console& console) {
+void print_plan(const GcReport& report, Console& console) {
+  if (console.json()) {
+    console.print_json({{"kind", "gc"},
+                        {"dry_run", true},
+                        {"packs_removed", report.packs_removed},
+                        {"chunks_removed", report.chunks_removed},
+                        {"bytes_before", report.bytes_before}});
+    return;
+  }
+  console.print(fmt::format("would delete or rewrite {}, dropping {}; packs hold {}",
+                            counted(report.packs_removed, "pack"),
+                            counted(report.chunks_removed, "chunk"),
+                            human_bytes(report.bytes_before)));
+}
+
+void print_report(const GcReport& report, Console& console) {
+  // Rewriting may cost more than it frees: a little garbage, and a new directory of the pack.
   const std::uint64_t freed =
       report.bytes_before - std::min(report.bytes_before, report.bytes_after);
   if (console.json()) {
     console.print_json({{"kind", "gc"},
-                        {"dry_run", dry_run},
+                        {"dry_run", false},
                         {"packs_removed", report.packs_removed},
                         {"packs_written", report.packs_written},
                         {"chunks_removed", report.chunks_removed},
@@ -81,17 +97,21 @@ void print_gc(const GcReport& report, bool dry_run, Console& console) {
                         {"bytes_freed", freed}});
     return;
   }
-  console.print(fmt::format(
-      "{}{} of {} freed: {}, {} deleted, {} written", dry_run ? "would be: " : "",
-      human_bytes(freed), human_bytes(report.bytes_before), counted(report.chunks_removed, "chunk"),
-      counted(report.packs_removed, "pack"), with_commas(report.packs_written)));
+  console.print(
+      fmt::format("{} of {} freed: {} and {} deleted, {} written", human_bytes(freed),
+                  human_bytes(report.bytes_before), counted(report.chunks_removed, "chunk"),
+                  counted(report.packs_removed, "pack"), with_commas(report.packs_written)));
 }
 
 Result<void> collect(const GcFlags& flags, Console& console) {
   CHUNKER_TRY(Store store, Store::open(flags.store, {.access = StoreAccess::write}));
   const GcOptions options{.garbage_min = flags.garbage_min_percent / 100, .dry_run = flags.dry_run};
   CHUNKER_TRY(const GcReport report, collect_garbage(store, options));
-  print_gc(report, flags.dry_run, console);
+  if (flags.dry_run) {
+    print_plan(report, console);
+  } else {
+    print_report(report, console);
+  }
   return {};
 }
 
@@ -109,7 +129,7 @@ void add_remove(CLI::App& program, Session& session) {
   auto gc_flags = std::make_shared<GcFlags>();
   CLI::App& gc_command = *program.add_subcommand("gc", "Free the room that no NAR needs");
   add_store(gc_command, gc_flags->store);
-  gc_command.add_flag("--dry-run", gc_flags->dry_run, "Say what would be freed; change nothing");
+  gc_command.add_flag("--dry-run", gc_flags->dry_run, "Say what would be done; change nothing");
   gc_command
       .add_option("--garbage-min", gc_flags->garbage_min_percent,
                   "Rewrite packs from this share of garbage on (5)")

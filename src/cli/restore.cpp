@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/try.hpp"
@@ -117,10 +118,7 @@ class ManyFiles {
     return restore_many(
         store_, jobs_, flags_.options(session_),
         [this](const RestoreJob& job, const Result<void>& done) { add(job, done); },
-        [this](const Progress& progress) {
-          progress_ = progress;
-          console_.show(progress);
-        });
+        [this](const Progress& progress) { console_.show(progress); });
   }
 
   // One after the other: each writes many files already.
@@ -175,6 +173,7 @@ class ManyFiles {
                    "the file is there already: say -o FILE to replace it", Error::kNoOffset,
                    nar.name});
     }
+    bytes_of_[nar.nar_sha256] = nar.nar_bytes;
     jobs_.push_back({nar.nar_sha256, fs::path(flags_.output_directory) / file});
   }
 
@@ -185,6 +184,7 @@ class ManyFiles {
       return;
     }
     ++restored_;
+    bytes_ += bytes_of_[job.nar_sha256];
     if (console_.json()) {
       console_.print_json(object_of(job.path.filename(), job.nar_sha256, job.path));
     } else if (!console_.quiet()) {
@@ -205,14 +205,14 @@ class ManyFiles {
       console_.print_json({{"kind", "summary"},
                            {"nars", restored_},
                            {"failed", failed_},
-                           {"bytes", progress_.bytes_processed},
+                           {"bytes", bytes_},
                            {"elapsed_seconds", seconds}});
       return;
     }
-    const auto rate = static_cast<double>(progress_.bytes_processed) / std::max(seconds, 1e-9);
+    const auto rate = static_cast<double>(bytes_) / std::max(seconds, 1e-9);
     console_.print(fmt::format(
-        "{}, {} in {} ({}/s){}", counted(restored_, "NAR"), human_bytes(progress_.bytes_processed),
-        duration(seconds), human_bytes(static_cast<std::uint64_t>(rate)),
+        "{}, {} in {} ({}/s){}", counted(restored_, "NAR"), human_bytes(bytes_), duration(seconds),
+        human_bytes(static_cast<std::uint64_t>(rate)),
         failed_ == 0 ? std::string() : fmt::format("; {} failed", with_commas(failed_))));
   }
 
@@ -222,7 +222,8 @@ class ManyFiles {
   Console& console_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::vector<RestoreJob> jobs_;
-  Progress progress_;
+  std::unordered_map<Digest, std::uint64_t> bytes_of_;
+  std::uint64_t bytes_ = 0;
   std::uint64_t restored_ = 0;
   std::uint64_t failed_ = 0;
   Exit exit_ = Exit::ok;

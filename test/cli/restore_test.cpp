@@ -1,0 +1,168 @@
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "cli/cli_fixture.hpp"
+
+namespace chunker::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class CliRestore : public CliTest {
+ protected:
+  void SetUp() override {
+    a_ = add_nar("a.nar", 1);
+    b_ = add_nar("b.nar", 2);
+    ingest("a.nar");
+    ingest("b.nar");
+  }
+
+  std::string a_;
+  std::string b_;
+};
+
+TEST_F(CliRestore, ByNameWithOrWithoutItsEnding) {
+  for (const char* name : {"a.nar", "a"}) {
+    EXPECT_EQ(on_store({"restore", name, "-o", "-"}).out, a_) << name;
+  }
+}
+
+TEST_F(CliRestore, ByHashInAnySpelling) {
+  const Json nar = object_of_kind(on_store({"list", "--json"}).out, "nar");
+  const std::string hex = nar.at("nar_sha256");
+  for (const std::string& hash :
+       {hex, hex.substr(0, 8), "sha256:" + hex, nar.at("nar_hash").get<std::string>()}) {
+    const Outcome restored = on_store({"restore", hash, "-o", "-"});
+    EXPECT_EQ(restored.exit, 0) << hash << restored.err;
+    EXPECT_EQ(restored.out, a_) << hash;
+  }
+}
+
+TEST_F(CliRestore, WithoutAnOutputIntoAFileOfItsNameThatIsNotThereYet) {
+  fs::create_directory(path("here"));
+  const Outcome restored = run({"restore", "--store", store(), "a"}, {.directory = path("here")});
+  EXPECT_EQ(restored.exit, 0) << restored.err;
+  EXPECT_EQ(read_file(path("here/a.nar")), a_);
+  write_file(path("here/b.nar"), "mine");
+  const Outcome refused = run({"restore", "--store", store(), "b"}, {.directory = path("here")});
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_NE(refused.err.find("-o FILE to replace it"), std::string::npos) << refused.err;
+  EXPECT_EQ(read_file(path("here/b.nar")), "mine");
+}
+
+TEST_F(CliRestore, AnOutputThatIsNamedIsReplaced) {
+  write_file(path("out"), "before");
+  EXPECT_EQ(on_store({"restore", "a", "-o", "out"}).exit, 0);
+  EXPECT_EQ(read_file(path("out")), a_);
+  const Json object =
+      object_of_kind(on_store({"restore", "b", "-o", "out", "--json"}).out, "restored");
+  EXPECT_EQ(object.at("name"), "b.nar");
+  EXPECT_EQ(object.at("path"), "out");
+  EXPECT_EQ(read_file(path("out")), b_);
+}
+
+TEST_F(CliRestore, PipesAndDevicesAreWrittenToAndStay) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  Running reader({"nar", "check", path("pipe")});
+  EXPECT_EQ(on_store({"restore", "a", "-o", "pipe"}).exit, 0);
+  EXPECT_EQ(reader.finish().exit, 0);
+  EXPECT_TRUE(fs::is_fifo(path("pipe")));
+}
+
+TEST_F(CliRestore, EverythingIntoADirectory) {
+  const Outcome done = on_store({"restore", "--all", "--output-dir", "deep/out", "--json"});
+  EXPECT_EQ(done.exit, 0) << done.err;
+  EXPECT_EQ(read_file(path("deep/out/a.nar")), a_);
+  EXPECT_EQ(read_file(path("deep/out/b.nar")), b_);
+  const Json sum = object_of_kind(done.out, "summary");
+  EXPECT_EQ(sum.at("nars"), 2);
+  EXPECT_EQ(sum.at("failed"), 0);
+  EXPECT_EQ(sum.at("bytes"), a_.size() + b_.size());
+  EXPECT_EQ(object_of_kind(done.out, "restored").at("nar_sha256").get<std::string>().size(), 64U);
+}
+
+TEST_F(CliRestore, SeveralNamesAndOneUnknown) {
+  const Outcome done = on_store({"restore", "a", "none", "b.nar", "a.nar", "--output-dir", "out"});
+  EXPECT_EQ(done.exit, 1);
+  EXPECT_NE(done.err.find("chunker: none: "), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find("(store_not_found)\n  `chunker list` shows"), std::string::npos)
+      << done.err;
+  EXPECT_EQ(read_file(path("out/a.nar")), a_);
+  EXPECT_EQ(read_file(path("out/b.nar")), b_);
+  EXPECT_NE(done.out.find("2 NARs"), std::string::npos) << done.out;
+  EXPECT_NE(done.out.find("1 failed"), std::string::npos) << done.out;
+}
+
+TEST_F(CliRestore, TreesComeBackAsTrees) {
+  const Outcome done = on_store({"restore", "a", "--tree", "-o", "tree"});
+  EXPECT_EQ(done.exit, 0) << done.err;
+  EXPECT_EQ(chunker({"nar", "dump", "tree"}).out, a_);
+  EXPECT_EQ(on_store({"restore", "--all", "--tree", "--output-dir", "trees"}).exit, 0);
+  EXPECT_EQ(chunker({"nar", "dump", "trees/b"}).out, b_);
+  const Outcome refused = on_store({"restore", "b", "--tree", "-o", "tree"});
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_NE(refused.err.find("(nar_unsafe_target)"), std::string::npos) << refused.err;
+}
+
+TEST_F(CliRestore, WhatCannotBeMeantIsSaid) {
+  const std::vector<std::vector<std::string>> mistakes{
+      {"restore"},
+      {"restore", "--all"},
+      {"restore", "--all", "a", "--output-dir", "out"},
+      {"restore", "a", "b", "-o", "x"},
+      {"restore", "a", "-o", "x", "--output-dir", "out"},
+      {"restore", "a", "--tree", "-o", "-"},
+  };
+  for (const auto& mistake : mistakes) EXPECT_EQ(on_store(mistake).exit, 2) << mistake.back();
+}
+
+TEST_F(CliRestore, ATooShortOrUnknownHashIsNotFound) {
+  for (const char* hash : {"0123456", "0123456789abcdef", "sha256:00"}) {
+    const Outcome outcome = on_store({"restore", hash, "-o", "-"});
+    EXPECT_EQ(outcome.exit, 1) << hash;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err.find("(store_not_found)"), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(CliRestore, AReaderThatLeavesEndsItQuietly) {
+  const Outcome done = on_store({"restore", "a", "-o", "-"}, {.output_closed = true});
+  EXPECT_EQ(done.exit, 141);
+  EXPECT_EQ(done.err, "");
+}
+
+TEST_F(CliRestore, AFullDeviceIsAnError) {
+  for (const auto& [arguments, around] :
+       std::vector<std::pair<std::vector<std::string>, Surroundings>>{
+           {{"restore", "a", "-o", "-"}, {.output = "/dev/full"}},
+           {{"restore", "a", "-o", "/dev/full"}, {}},
+           {{"list"}, {.output = "/dev/full"}},
+           {{"stats", "--json"}, {.output = "/dev/full"}}}) {
+    const Outcome done = on_store(arguments, around);
+    EXPECT_EQ(done.exit, 75) << arguments.front();
+    EXPECT_NE(done.err.find("(io_no_space)"), std::string::npos) << done.err;
+  }
+}
+
+TEST_F(CliRestore, AReadOnlyStoreCanBeRead) {
+  for (const auto& entry : fs::recursive_directory_iterator(store())) {
+    fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::remove);
+  }
+  fs::permissions(store(), fs::perms::owner_write, fs::perm_options::remove);
+  const Surroundings around{.obeys_permissions = true};
+  EXPECT_EQ(on_store({"restore", "a", "-o", "-"}, around).out, a_);
+  EXPECT_EQ(on_store({"list", "--names"}, around).out, "a.nar\nb.nar\n");
+  EXPECT_EQ(on_store({"stats"}, around).exit, 0);
+  const Outcome verified = on_store({"verify", "--content"}, around);
+  EXPECT_EQ(verified.exit, 0) << verified.err;
+  const Outcome refused = on_store({"remove", "a"}, around);
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_NE(refused.err.find("(io_permission)"), std::string::npos) << refused.err;
+  for (const auto& entry : fs::recursive_directory_iterator(store())) {
+    fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::add);
+  }
+}
+
+}  // namespace
+}  // namespace chunker::test

@@ -1,0 +1,185 @@
+#include <filesystem>
+
+#include "cli/cli_fixture.hpp"
+
+namespace chunker::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// list, stats, remove, gc, verify and rebuild-index.
+class CliStore : public CliTest {
+ protected:
+  void SetUp() override {
+    a_ = add_nar("a.nar", 1);
+    b_ = add_nar("b.nar", 2);
+    ingest("a.nar");
+    ingest("b.nar");
+  }
+
+  /// The largest pack; the one with the chunks of a.nar or b.nar.
+  fs::path a_pack() const {
+    fs::path largest;
+    for (const auto& entry : fs::recursive_directory_iterator(store() + "/packs")) {
+      if (!entry.is_regular_file()) continue;
+      if (largest.empty() || entry.file_size() > fs::file_size(largest)) largest = entry.path();
+    }
+    return largest;
+  }
+
+  std::string a_;
+  std::string b_;
+};
+
+TEST_F(CliStore, ListShowsOneRowForEachName) {
+  const Outcome rows = on_store({"list"});
+  EXPECT_EQ(rows.exit, 0);
+  EXPECT_NE(rows.out.find("1.0 MiB"), std::string::npos) << rows.out;
+  EXPECT_TRUE(rows.out.ends_with("  b.nar\n")) << rows.out;
+  const auto objects = objects_of(on_store({"list", "--json"}).out);
+  ASSERT_EQ(objects.size(), 2U);
+  EXPECT_EQ(objects[0].at("name"), "a.nar");
+  EXPECT_EQ(objects[0].at("nar_bytes"), a_.size());
+  EXPECT_GT(objects[0].at("chunks"), 0);
+  EXPECT_EQ(objects[0].at("added").get<std::string>().size(), 20U);
+  EXPECT_GT(objects[0].at("added_unix_seconds"), 1600000000);
+}
+
+TEST_F(CliStore, StatsHaveTheFieldsThatScriptsNeed) {
+  const Json stats = object_of_kind(on_store({"stats", "--json"}).out, "stats");
+  EXPECT_EQ(stats.at("nars"), 2);
+  EXPECT_EQ(stats.at("unique_nars"), 2);
+  EXPECT_EQ(stats.at("logical_bytes"), a_.size() + b_.size());
+  EXPECT_GT(stats.at("chunks"), 0);
+  EXPECT_GT(stats.at("unique_chunks"), 0);
+  const double stored = stats.at("stored_bytes");
+  EXPECT_GT(stored, 0);
+  EXPECT_NEAR(stats.at("dedup_ratio").get<double>(),
+              static_cast<double>(a_.size() + b_.size()) / stored, 1e-6);
+  std::uint64_t on_disk = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(store())) {
+    if (entry.is_regular_file()) on_disk += entry.file_size();
+  }
+  EXPECT_NEAR(stored, static_cast<double>(on_disk), 0.05 * static_cast<double>(on_disk));
+  EXPECT_NE(on_store({"stats"}).out.find("ratio"), std::string::npos);
+}
+
+TEST_F(CliStore, RemoveTakesNamesAllOrNone) {
+  const Outcome none = on_store({"remove", "a", "absent"});
+  EXPECT_EQ(none.exit, 1);
+  EXPECT_EQ(on_store({"list", "--names"}).out, "a.nar\nb.nar\n");
+  const Outcome done = on_store({"remove", "--json", "a", "a.nar"});
+  EXPECT_EQ(done.exit, 0) << done.err;
+  EXPECT_EQ(done.out, "{\"kind\":\"removed\",\"name\":\"a.nar\"}\n");
+  EXPECT_EQ(on_store({"list", "--names"}).out, "b.nar\n");
+  EXPECT_EQ(on_store({"restore", "a", "-o", "-"}).exit, 1);
+}
+
+TEST_F(CliStore, RemoveDoesNotTakeHashes) {
+  const Json nar = object_of_kind(on_store({"list", "--json"}).out, "nar");
+  const Outcome refused = on_store({"remove", nar.at("nar_sha256")});
+  EXPECT_EQ(refused.exit, 2);
+  EXPECT_NE(refused.err.find("a.nar"), std::string::npos) << refused.err;
+}
+
+TEST_F(CliStore, GcFreesWhatRemovedNarsHeld) {
+  ASSERT_EQ(on_store({"remove", "a"}).exit, 0);
+  const Json plan = object_of_kind(on_store({"gc", "--dry-run", "--json"}).out, "gc");
+  EXPECT_EQ(plan.at("dry_run"), true);
+  EXPECT_GT(plan.at("packs_removed"), 0);
+  EXPECT_GT(plan.at("chunks_removed"), 0);
+  EXPECT_TRUE(on_store({"gc", "--dry-run"}).out.starts_with("would delete or rewrite "));
+  const Json done = object_of_kind(on_store({"gc", "--json"}).out, "gc");
+  EXPECT_EQ(done.at("dry_run"), false);
+  EXPECT_GT(done.at("chunks_removed"), 0);
+  EXPECT_EQ(done.at("bytes_freed"), done.at("bytes_before").get<std::uint64_t>() -
+                                        done.at("bytes_after").get<std::uint64_t>());
+  EXPECT_GT(done.at("bytes_freed"), a_.size() / 4);
+  EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
+  EXPECT_EQ(on_store({"restore", "b", "-o", "-"}).out, b_);
+  EXPECT_NE(on_store({"gc", "--garbage-min", "0"}).out.find("0 B of "), std::string::npos);
+}
+
+TEST_F(CliStore, VerifyOfASoundStoreSaysSo) {
+  const Outcome done = on_store({"verify", "--content"});
+  EXPECT_EQ(done.exit, 0) << done.err;
+  EXPECT_TRUE(done.out.starts_with("no problem found: 2 NARs, ")) << done.out;
+  const Json sum = object_of_kind(on_store({"verify", "--json"}).out, "summary");
+  EXPECT_EQ(sum.at("ok"), true);
+  EXPECT_EQ(sum.at("content"), false);
+  EXPECT_EQ(sum.at("nars"), 2);
+  EXPECT_EQ(sum.at("problems"), 0);
+  EXPECT_EQ(sum.at("nars_damaged"), 0);
+}
+
+TEST_F(CliStore, VerifyFindsAFlippedByteAndExitsWithOne) {
+  const fs::path pack = a_pack();
+  std::string bytes = read_file(pack);
+  bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1);
+  fs::permissions(pack, fs::perms::owner_write, fs::perm_options::add);
+  write_file(pack, bytes);
+  const Outcome done = on_store({"verify", "--content", "--json"});
+  EXPECT_EQ(done.exit, 1);
+  const Json sum = object_of_kind(done.out, "summary");
+  EXPECT_EQ(sum.at("ok"), false);
+  EXPECT_GT(sum.at("problems"), 0);
+  EXPECT_EQ(sum.at("nars_damaged"), 1);
+  const Json problem = object_of_kind(done.out, "problem");
+  EXPECT_FALSE(problem.at("cure").get<std::string>().empty());
+  EXPECT_NE(done.err.find("ingesting those NARs again heals it"), std::string::npos) << done.err;
+}
+
+TEST_F(CliStore, DamageIsNeverRestored) {
+  const fs::path pack = a_pack();
+  std::string bytes = read_file(pack);
+  bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1);
+  fs::permissions(pack, fs::perms::owner_write, fs::perm_options::add);
+  write_file(pack, bytes);
+  const Outcome done = on_store({"restore", "--all", "--output-dir", "out"});
+  EXPECT_EQ(done.exit, 1);
+  std::size_t restored = 0;
+  for (const auto& entry : fs::directory_iterator(path("out"))) {
+    const std::string found = read_file(entry.path());
+    EXPECT_TRUE(found == a_ || found == b_) << entry.path();
+    ++restored;
+  }
+  EXPECT_EQ(restored, 1U);
+}
+
+TEST_F(CliStore, AMissingPackIsNamed) {
+  fs::remove(a_pack());
+  const Outcome done = on_store({"verify"});
+  EXPECT_EQ(done.exit, 1);
+  EXPECT_NE(done.out.find("cannot be restored"), std::string::npos) << done.out;
+  EXPECT_NE(done.err.find("chunker: "), std::string::npos) << done.err;
+}
+
+TEST_F(CliStore, RebuildIndexMakesALostIndexAnew) {
+  fs::remove_all(store() + "/index");
+  const Json done = object_of_kind(on_store({"rebuild-index", "--json"}).out, "rebuild_index");
+  EXPECT_EQ(done.at("nars"), 2);
+  EXPECT_EQ(done.at("packs_damaged"), 0);
+  EXPECT_GT(done.at("chunks"), 0);
+  EXPECT_EQ(on_store({"restore", "a", "-o", "-"}).out, a_);
+  EXPECT_TRUE(on_store({"rebuild-index"}).out.starts_with("index made from "));
+}
+
+TEST_F(CliStore, WhereNoStoreIsNoneIsMade) {
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"list"},
+                                                  {"stats"},
+                                                  {"verify"},
+                                                  {"gc"},
+                                                  {"rebuild-index"},
+                                                  {"remove", "a"},
+                                                  {"restore", "a"}}) {
+    auto arguments = command;
+    arguments.insert(arguments.end(), {"--store", path("nothing")});
+    const Outcome done = chunker(arguments);
+    EXPECT_EQ(done.exit, 1) << command.front() << done.err;
+    EXPECT_NE(done.err.find("nothing"), std::string::npos) << done.err;
+    EXPECT_FALSE(fs::exists(path("nothing"))) << command.front();
+  }
+}
+
+}  // namespace
+}  // namespace chunker::test
