@@ -49,22 +49,12 @@ struct VerifyReport {
   std::uint64_t nars_damaged = 0;  ///< NARs that cannot be restored as things stand.
 };
 
-/// Called for every problem, from one thread at a time: what, where, and whom it hurts.
-using OnProblem = std::function<void(const Error&)>;
-
 /// Checks packs, index and manifests against each other, and every byte with `content`. What was
 /// cut off before it was acknowledged is no problem. Errors: only those that make checking
 /// impossible; problems found go to `on_problem`.
 [[nodiscard]] Result<VerifyReport> verify(const Store& store, const VerifyOptions& options,
                                           const OnProblem& on_problem,
                                           const OnProgress& on_progress = {});
-
-struct RebuildReport {
-  std::uint64_t packs = 0;
-  std::uint64_t packs_damaged = 0;  ///< Skipped: their directory cannot be read.
-  std::uint64_t chunks = 0;
-  std::uint64_t nars = 0;
-};
 
 /// Makes the index anew from the packs alone. The store must not be open. The old index is replaced
 /// only when the new one is complete.

@@ -68,6 +68,16 @@ struct StoreStats {
   }
 };
 
+/// Called for every problem, from one thread at a time: what, where, and whom it hurts.
+using OnProblem = std::function<void(const Error&)>;
+
+struct RebuildReport {
+  std::uint64_t packs = 0;
+  std::uint64_t packs_damaged = 0;  ///< Skipped: their directory cannot be read.
+  std::uint64_t chunks = 0;
+  std::uint64_t nars = 0;
+};
+
 /// Chunks and manifests in a directory (doc/format/store.md). What goes in and out of it is
 /// ingest.hpp and restore.hpp; looking after it is maintain.hpp.
 /// Owns:    its locks and open files, until it is destroyed.

@@ -132,8 +132,8 @@ Result<RebuildReport> replace_index(BlobStore& blobs, const std::filesystem::pat
 
 Result<void> reconcile(Store::Parts& parts) {
   CHUNKER_TRY(const Difference difference, compare(parts));
-  for (const std::string& key : difference.missing) {
-    CHUNKER_TRY_VOID(parts.index->forget_lost_pack(key));
+  if (!difference.missing.empty()) {
+    CHUNKER_TRY_VOID(parts.index->forget_lost_packs(difference.missing));
   }
   if (difference.unknown.empty()) return {};
   CHUNKER_TRY(const auto unknown, find_readable(*parts.blobs, difference.unknown, {}));

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "chunker/error.hpp"
-#include "chunker/maintain.hpp"
+#include "chunker/store.hpp"
 #include "store/blob.hpp"
 #include "store/index.hpp"
 #include "store/parts.hpp"
