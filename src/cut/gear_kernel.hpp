@@ -34,4 +34,8 @@ using GearScan = std::size_t (*)(const GearTables& tables, const GearMasks& mask
 std::size_t scan_scalar(const GearTables& tables, const GearMasks& masks, const std::uint8_t* data,
                         std::size_t size, std::size_t center, std::uint64_t& hash) noexcept;
 
+/// For processors with AVX-512 F, BW, DQ and VBMI; only in builds for x86-64 (CHUNKER_WITH_AVX512).
+std::size_t scan_vbmi(const GearTables& tables, const GearMasks& masks, const std::uint8_t* data,
+                      std::size_t size, std::size_t center, std::uint64_t& hash) noexcept;
+
 }  // namespace chunker::cut

@@ -1,7 +1,7 @@
 #include "cut/kernels.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <string>
 
 #include "base/try.hpp"
@@ -11,17 +11,26 @@ namespace {
 
 bool runs_anywhere(const base::CpuFeatures&) noexcept { return true; }
 
-constexpr std::array kKernels = {
-    CutKernel{"scalar", scan_scalar, runs_anywhere},
+#if CHUNKER_WITH_AVX512
+bool has_vbmi(const base::CpuFeatures& cpu) noexcept { return cpu.avx512_vbmi; }
+#endif
+
+// A later kernel is faster wherever it runs at all (bench/RESULTS.md).
+constexpr CutKernel kKernels[] = {
+    {"scalar", scan_scalar, runs_anywhere},
+#if CHUNKER_WITH_AVX512
+    {"avx512_vbmi", scan_vbmi, has_vbmi},
+#endif
 };
-constexpr std::array<std::string_view, 1> kNames = {"scalar"};
+
+// Those of all builds, so that a name that is absent can be told from one that is wrong.
+constexpr std::string_view kNames[] = {"scalar", "avx512_vbmi"};
 
 }  // namespace
 
 std::span<const CutKernel> kernels() noexcept { return kKernels; }
 
 Result<CutKernel> choose_kernel(const base::CpuFeatures& cpu, std::string_view demand) {
-  // Later kernels are faster wherever they run at all.
   const CutKernel* fastest = nullptr;
   for (const CutKernel& kernel : kKernels) {
     if (demand == kernel.name && !kernel.runs_on(cpu)) {
@@ -32,7 +41,7 @@ Result<CutKernel> choose_kernel(const base::CpuFeatures& cpu, std::string_view d
     if (kernel.runs_on(cpu)) fastest = &kernel;
   }
   if (demand.empty()) return *fastest;
-  if (std::ranges::find(kNames, demand) != kNames.end()) {
+  if (std::ranges::find(kNames, demand) != std::end(kNames)) {
     return base::fail(ErrorCode::unsupported, "this build does not have the demanded cut kernel",
                       Error::kNoOffset, std::string(demand));
   }

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
 #include "cut/cuts.hpp"
 #include "cut/gear.hpp"
 #include "cut/vectors.hpp"
@@ -80,6 +85,31 @@ TEST(CutKernels, AgreeWithTheDefinitionOnPeriodicData) {
   }
 }
 
+std::uint64_t lowest_bits(std::uint64_t value, int count) {
+  std::uint64_t bits = 0;
+  for (; count > 0; --count, value &= value - 1) bits |= value & (~value + 1);
+  return bits;
+}
+
+// A mask that every place in a run of zeros passes by its low 32 bits and none by the rest, while noise
+// matches once in 2048 bytes: true matches amid floods of false candidates.
+TEST(CutKernels, AFloodOfFalseCandidatesHidesNoMatch) {
+  const std::uint64_t steady_hash = 0 - make_gear_tables(0).shifted[0][0];  // h = 2h + entry
+  const std::uint64_t mask =
+      lowest_bits(~steady_hash & 0xffffffff, 10) | lowest_bits(steady_hash & 0xffff00000000, 1);
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::byte> input(30000);
+    for (int island = 0; island < 3; ++island) {
+      const auto noise = xorshift(300, random() | 1);
+      std::ranges::copy(noise, input.begin() + static_cast<std::ptrdiff_t>(random() % 29700));
+    }
+    for (const CutKernel& kernel : kernels_here()) {
+      expect_same(kernel, {mask, mask}, input, random() % 30000, steady_hash);
+    }
+  }
+}
+
 TEST(CutKernels, ADemandIsMetOrRefusedForItsReason) {
   const base::CpuFeatures bare{};
   EXPECT_EQ(choose_kernel(bare, "")->name, "scalar");
@@ -89,6 +119,8 @@ TEST(CutKernels, ADemandIsMetOrRefusedForItsReason) {
   everything.avx2 = everything.avx512 = everything.avx512_vbmi = true;
   EXPECT_EQ(choose_kernel(everything, "")->name, kernels().back().name);
   EXPECT_EQ(choose_kernel(everything, "scalar")->name, "scalar");
+  // Known everywhere, but neither this build nor a bare processor may have it.
+  EXPECT_EQ(choose_kernel(bare, "avx512_vbmi").error().code, ErrorCode::unsupported);
 }
 
 }  // namespace
