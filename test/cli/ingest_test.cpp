@@ -91,8 +91,6 @@ TEST_F(CliIngest, OneBadSourceIsReportedAndTheRestGoOn) {
   const std::string nar = add_nar("a.nar", 1);
   write_file(path("cut-off.nar"), std::string_view(nar).substr(0, nar.size() / 2));
   write_file(path("no.nar"), "this is no NAR, whatever its name says");
-  std::string padding = nar;
-  padding[nar.rfind("\x01)") + 2] = 'x';
   add_nar("b.nar", 2);
   const Outcome done =
       on_store({"ingest", "--json", "a.nar", "cut-off.nar", "no.nar", "absent.nar", "b.nar"});
@@ -185,7 +183,7 @@ TEST_F(CliIngest, LayoutAndHashAreTheStoresForEver) {
 }
 
 TEST_F(CliIngest, RecipesAndStrategiesAreObeyed) {
-  add_nar("a.nar", 1, 4 << 20);
+  add_nar("a.nar", 1, 2 << 20);
   const auto chunks_by = [&](std::vector<std::string> options) {
     fs::remove_all(store());
     options.insert(options.begin(), {"ingest", "--json"});
@@ -200,7 +198,7 @@ TEST_F(CliIngest, RecipesAndStrategiesAreObeyed) {
   EXPECT_GT(chunks_by({"--chunk-sizes", "4KiB:16KiB:64KiB"}).at("chunks"), usual.at("chunks"));
   EXPECT_EQ(chunks_by({"--algorithm", "fixed", "--chunk-sizes", "1M:1M:1M", "--nar-mode", "off"})
                 .at("chunks"),
-            5);
+            3);
   EXPECT_LT(chunks_by({"--strategy", "smallest"}).at("new_stored_bytes"),
             usual.at("new_stored_bytes"));
   EXPECT_GT(chunks_by({"--strategy", "fastest"}).at("new_stored_bytes"),

@@ -128,18 +128,19 @@ void Running::write(std::string_view text) {
     if (count >= 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno == EAGAIN) {
-      pump(std::chrono::steady_clock::now() + std::chrono::milliseconds(10));
+      pump(std::chrono::steady_clock::now() + kPatience, true);
     } else if (errno != EINTR) {
       return;
     }
   }
 }
 
-bool Running::pump(std::chrono::steady_clock::time_point until) {
+bool Running::pump(std::chrono::steady_clock::time_point until, bool to_write) {
   if (out_ < 0 && err_ < 0) return false;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       until - std::chrono::steady_clock::now());
-  std::array<pollfd, 2> ready{{{out_, POLLIN, 0}, {err_, POLLIN, 0}}};
+  std::array<pollfd, 3> ready{
+      {{out_, POLLIN, 0}, {err_, POLLIN, 0}, {to_write ? input_ : -1, POLLOUT, 0}}};
   ::poll(ready.data(), ready.size(), static_cast<int>(std::max<long>(0, left.count())));
   if (ready[0].revents != 0) drain(out_, outcome_.out);
   if (ready[1].revents != 0) drain(err_, outcome_.err);

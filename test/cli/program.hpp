@@ -23,7 +23,7 @@ struct Surroundings {
   std::string input{};                ///< Its standard input.
   std::filesystem::path directory{};  ///< Where it runs; here if empty.
   std::vector<std::pair<std::string, std::string>> environment{};
-  std::filesystem::path output{};    ///< Standard output goes there, for example /dev/full.
+  std::filesystem::path output{};  ///< Standard output goes there, for example /dev/full.
   bool on_terminal = false;        ///< Both outputs are one terminal: all is in `out`.
   bool output_closed = false;      ///< Nobody reads standard output.
   bool obeys_permissions = false;  ///< Even when the tests run as root.
@@ -47,7 +47,8 @@ class Running {
   Outcome finish();
 
  private:
-  bool pump(std::chrono::steady_clock::time_point until);
+  /// Takes in what the program has written, waiting for it, or until it reads if `to_write`.
+  bool pump(std::chrono::steady_clock::time_point until, bool to_write = false);
 
   pid_t pid_ = -1;
   int input_ = -1;

@@ -1,7 +1,10 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <tuple>
+#include <unordered_map>
 
+#include "chunker/hash.hpp"
 #include "cli/cli_fixture.hpp"
 
 namespace chunker::test {
@@ -115,6 +118,36 @@ TEST_F(CliRestore, WhatCannotBeMeantIsSaid) {
       {"restore", "a", "--tree", "-o", "-"},
   };
   for (const auto& mistake : mistakes) EXPECT_EQ(on_store(mistake).exit, 2) << mistake.back();
+}
+
+// Two NARs whose SHA-256 begin with the same 8 digits, and these digits: 32 bits, so that some 2^17 tries
+// hold such a pair.
+std::tuple<std::string, std::string, std::string> nars_alike() {
+  const HashAlgorithm sha256 = HashAlgorithm::sha256();
+  std::string nar = make_nar({{"file", "00000000"}});
+  const std::size_t place = nar.find("00000000");
+  std::unordered_map<std::string, std::string> seen;
+  for (int number = 10000000; number < 11000000; ++number) {
+    nar.replace(place, 8, std::to_string(number));
+    const std::string digits = sha256.hash(bytes_of(nar)).hex().substr(0, 8);
+    const auto [known, first] = seen.emplace(digits, nar);
+    if (!first) return {digits, known->second, nar};
+  }
+  return {};
+}
+
+TEST_F(CliRestore, AnAmbiguousHashIsNotGuessed) {
+  const auto [digits, one, other] = nars_alike();
+  ASSERT_EQ(digits.size(), 8U);
+  ASSERT_EQ(on_store({"ingest", "-q", "--name", "one", "-"}, {.input = one}).exit, 0);
+  EXPECT_EQ(on_store({"restore", digits, "-o", "-"}).out, one);
+  ASSERT_EQ(on_store({"ingest", "-q", "--name", "other", "-"}, {.input = other}).exit, 0);
+  const Outcome refused = on_store({"restore", digits, "-o", "-"});
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_NE(refused.err.find("(store_ambiguous_name)\n  Give more digits"), std::string::npos)
+      << refused.err;
+  EXPECT_EQ(on_store({"restore", "other", "-o", "-"}).out, other);
 }
 
 TEST_F(CliRestore, ATooShortOrUnknownHashIsNotFound) {
