@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <new>
@@ -13,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/flags.hpp"
 #include "cli/signals.hpp"
+#include "cli/text.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -61,15 +61,22 @@ std::unique_ptr<CLI::App> make_program(Session& session) {
   return program;
 }
 
-// The innermost command that was named, for messages about it.
-std::string command_named(const CLI::App& program) {
+// What is wrong with the command line, and which --help explains it.
+std::string message_of(const CLI::ParseError& error, const CLI::App& program) {
+  const CLI::App* command = &program;
   std::string names = program.get_name();
-  for (const CLI::App* command = &program;;) {
-    const auto chosen = command->get_subcommands();
-    if (chosen.empty()) return names;
+  for (auto chosen = program.get_subcommands(); !chosen.empty();
+       chosen = command->get_subcommands()) {
     command = chosen.front();
     names += " " + command->get_name();
   }
+  std::string what = error.what();
+  const auto unknown = command->remaining();
+  // CLI11 only says that it misses a command, not which word it did not know.
+  if (command->get_require_subcommand_min() > 0 && !unknown.empty()) {
+    what = fmt::format("{} has no command or option \"{}\"", names, printable(unknown.front()));
+  }
+  return fmt::format("{}\n  See `{} --help`.", what, names);
 }
 
 // CLI11 leaves up to three empty lines between groups.
@@ -95,9 +102,8 @@ std::optional<Exit> parse(CLI::App& program, Session& session, int count,
     session.console.print(version ? wish.what() : with_single_empty_lines(program.help()));
     return Exit::ok;
   } catch (const CLI::ParseError& error) {
-    session.console.note(
-        nothing_said ? std::string("say what to do; `chunker --help` shows a first tour")
-                     : fmt::format("{}\n  See `{} --help`.", error.what(), command_named(program)));
+    session.console.note(nothing_said ? "say what to do; `chunker --help` shows a first tour"
+                                      : message_of(error, program));
     return Exit::usage;
   }
 }

@@ -86,6 +86,12 @@ TEST_F(CliUsage, WhatCannotBeMeantExitsWithTwoAndPointsToHelp) {
   }
 }
 
+TEST_F(CliUsage, UnknownCommandsAreNamed) {
+  EXPECT_NE(chunker({"lst"}).err.find("no command or option \"lst\""), std::string::npos);
+  EXPECT_NE(chunker({"nar", "lst"}).err.find("chunker nar has no command or option \"lst\""),
+            std::string::npos);
+}
+
 TEST_F(CliUsage, CombinationsThatCannotBeMeantExitWithTwoBeforeAnythingIsMade) {
   add_nar("a.nar");
   const std::vector<std::vector<std::string>> mistakes{
