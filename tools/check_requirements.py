@@ -129,13 +129,16 @@ def check_tests(rows, passed):
             elif not passed[test]:
                 yield f"{row.line}: {row.criterion}: `{test}` failed or was skipped"
     named = {row.criterion: row.tests for row in rows}
+    absent = {}
     for test in sorted(passed):
         for criterion in carried_criteria(test):
             if criterion not in named:
                 yield f"0: {criterion}: `{test}` carries a criterion that has no row"
             elif test not in named[criterion]:
-                yield (f"0: {criterion}: `{test}` is not in its row; "
-                       "tools/check_requirements.py --add-tests writes it there")
+                absent.setdefault(criterion, []).append(f"`{test}`")
+    for criterion, tests in absent.items():
+        yield (f"0: {criterion}: {', '.join(tests)} not in its row; "
+               "tools/check_requirements.py --add-tests writes it there")
 
 
 def main(arguments):

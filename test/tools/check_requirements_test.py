@@ -106,8 +106,8 @@ class CheckRequirements(unittest.TestCase):
     def test_a_test_that_carries_a_criterion_is_in_its_row(self):
         magic = PASSED.format("NarMagic", "R1_1_Detects")
         self.results(magic, PASSED.format("Cut", "NFR3_2_R1_6_Survives"))
-        self.expect_complaint("NFR-3.2: `Cut.NFR3_2_R1_6_Survives` is not in its row")
-        self.expect_complaint("R1.6: `Cut.NFR3_2_R1_6_Survives` is not in its row")
+        self.expect_complaint("NFR-3.2: `Cut.NFR3_2_R1_6_Survives` not in its row")
+        self.expect_complaint("R1.6: `Cut.NFR3_2_R1_6_Survives` not in its row")
         status, output = self.run_check("--add-tests")
         self.assertEqual(status, 0, output)
         table = (self.build / "requirements.md").read_text()
