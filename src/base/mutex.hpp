@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -45,6 +46,9 @@ class CHUNKER_SCOPED_CAPABILITY Lock {
 class Condition {
  public:
   void wait(Mutex& mutex) CHUNKER_REQUIRES(mutex) { condition_.wait(mutex); }
+  void wait_for(Mutex& mutex, std::chrono::milliseconds longest) CHUNKER_REQUIRES(mutex) {
+    condition_.wait_for(mutex, longest);
+  }
   void notify_one() noexcept { condition_.notify_one(); }
   void notify_all() noexcept { condition_.notify_all(); }
 

@@ -23,14 +23,14 @@ namespace chunker::base {
 /// has no and_then.)
 #define CHUNKER_TRY(declaration, ...) \
   CHUNKER_TRY_IMPL(CHUNKER_CONCAT(chunker_result_, __LINE__), declaration, __VA_ARGS__)
-#define CHUNKER_TRY_IMPL(result, declaration, ...)                     \
-  auto result = (__VA_ARGS__);                                         \
-  if (!result) return std::unexpected(std::move(result).error());      \
+#define CHUNKER_TRY_IMPL(result, declaration, ...)                \
+  auto result = (__VA_ARGS__);                                    \
+  if (!result) return std::unexpected(std::move(result).error()); \
   declaration = *std::move(result)
 
 /// CHUNKER_TRY_VOID(call()): return the call's error, if it has one.
-#define CHUNKER_TRY_VOID(...)                                                             \
-  do {                                                                                    \
-    if (auto chunker_result = (__VA_ARGS__); !chunker_result)                             \
-      return std::unexpected(std::move(chunker_result).error());                          \
+#define CHUNKER_TRY_VOID(...)                                    \
+  do {                                                           \
+    if (auto chunker_result = (__VA_ARGS__); !chunker_result)    \
+      return std::unexpected(std::move(chunker_result).error()); \
   } while (false)

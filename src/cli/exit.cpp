@@ -112,9 +112,9 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::store_corrupt:
     case ErrorCode::digest_mismatch:
     case ErrorCode::store_chunk_missing:
-      return "Stored bytes are damaged: `chunker verify --content` shows what is hurt; ingesting "
-             "those "
-             "NARs again heals it.";
+      return "Stored bytes are damaged. `chunker verify --content` shows what is hurt: move the "
+             "packs "
+             "it names out of the store, then ingest those NARs again.";
     case ErrorCode::store_locked:
       return "Another process writes to this store: wait until it is done, then run this again.";
     case ErrorCode::store_version:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/catching.hpp"
 #include "base/try.hpp"
 
 namespace chunker::pipeline {
@@ -27,6 +28,14 @@ FrameBuilder::FrameBuilder(store::StoreWriter& writer, CompressionCodec codec, S
 
 Result<StoredBytes> FrameBuilder::put_new(std::span<const ChunkBytes> chunks,
                                           std::vector<Digest>& waits_for) {
+  auto put = base::catching([&] { return claim_and_put(chunks, waits_for); });
+  // Others may wait for what was claimed here.
+  if (!put) writer_->fail(put.error());
+  return put;
+}
+
+Result<StoredBytes> FrameBuilder::claim_and_put(std::span<const ChunkBytes> chunks,
+                                                std::vector<Digest>& waits_for) {
   digests_.clear();
   for (const ChunkBytes& chunk : chunks) digests_.push_back(chunk.digest);
   const auto is_new = std::make_unique<bool[]>(chunks.size());
@@ -43,12 +52,8 @@ Result<StoredBytes> FrameBuilder::put_new(std::span<const ChunkBytes> chunks,
       bytes += rest[count].bytes.size();
       if (bytes > frame_bytes_max_) break;
     }
-    auto put = put_frame(rest.first(count));
-    if (!put) {
-      writer_->fail(put.error());
-      return put;
-    }
-    stored += *put;
+    CHUNKER_TRY(const StoredBytes put, put_frame(rest.first(count)));
+    stored += put;
     rest = rest.subspan(count);
   }
   return stored;

@@ -47,6 +47,8 @@ class FrameBuilder {
                                             std::vector<Digest>& waits_for);
 
  private:
+  [[nodiscard]] Result<StoredBytes> claim_and_put(std::span<const ChunkBytes> chunks,
+                                                  std::vector<Digest>& waits_for);
   [[nodiscard]] Result<StoredBytes> put_frame(std::span<const ChunkBytes> chunks);
   [[nodiscard]] Bytes gather(std::span<const ChunkBytes> chunks);
   [[nodiscard]] Result<store::Frame> compress(std::span<const ChunkBytes> chunks, Bytes raw);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -182,7 +183,11 @@ Result<resource::FileLock> lock_out_readers(const Store::Parts& parts) {
 Result<void> Collector::remove_victims() {
   auto victims = plan_.victims;
   std::ranges::sort(victims, {}, &PackEntry::sequence);
+  // No living chunk may be looked for in a pack that goes, not even after a power cut.
+  CHUNKER_TRY_VOID(parts_.index->flush());
   CHUNKER_TRY(const auto alone, lock_out_readers(parts_));
+  const std::unique_lock alone_in_process(parts_.reading);
+  parts_.unsettled = true;
   for (const PackEntry& pack : victims) {
     CHUNKER_TRY(const auto directory,
                 store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes));
@@ -190,7 +195,8 @@ Result<void> Collector::remove_victims() {
     CHUNKER_TRY_VOID(parts_.index->forget_pack(pack.key, directory));
     ++report_.packs_removed;
   }
-  return {};
+  parts_.unsettled = false;
+  return parts_.index->flush();
 }
 
 Result<std::uint64_t> count_pack_bytes(const store::Index& index) {
@@ -213,6 +219,7 @@ Result<GcReport> Collector::run() {
 
 Result<GcReport> collect(Store::Parts& parts, const GcOptions& options) {
   const base::Lock writing(parts.writing);
+  CHUNKER_TRY_VOID(parts.check_settled());
   CHUNKER_TRY_VOID(pipeline::refuse_unreadable_packs(parts));
   CHUNKER_TRY(const auto liveness, Liveness::mark(parts));
   CHUNKER_TRY(const auto plan, pipeline::plan_gc(parts, liveness, options.garbage_min));

@@ -18,6 +18,12 @@ struct NarAwareChunker::State final : NarVisitor {
   [[nodiscard]] Bytes head_view() const noexcept { return Bytes(head).first(head_bytes); }
 
   Result<void> on_entry(const NarEntry& entry, std::string_view) override {
+    // A few bytes of archive can repeat a path of 4 KiB: a manifest would refuse it later, memory is now.
+    path_bytes += entry.path.size();
+    if (path_bytes > kPathBytesFree + kPathBytesPerByte * entry.offset_bytes) {
+      return base::fail(ErrorCode::nar_bad_name, "the archive's paths come to too many bytes",
+                        entry.offset_bytes);
+    }
     entries.push_back(entry);
     if (entry.type == NarEntryType::regular && entry.size_bytes != 0) {
       splitter->add({entry.offset_bytes, entry.size_bytes});
@@ -47,6 +53,11 @@ struct NarAwareChunker::State final : NarVisitor {
     return {};
   }
 
+  // All paths written out, against the archive so far: real ones come to less than a third of it.
+  static constexpr std::uint64_t kPathBytesFree = std::uint64_t{16} << 20;
+  static constexpr std::uint64_t kPathBytesPerByte = 2;
+
+  std::uint64_t path_bytes = 0;
   std::shared_ptr<const ResolvedOptions> options;
   std::array<std::byte, kNarMagic.size()> head{};
   std::size_t head_bytes = 0;

@@ -9,6 +9,7 @@
 
 #include "base/try.hpp"
 #include "chunker/hash.hpp"
+#include "pipeline/workers.hpp"
 #include "store/manifest_format.hpp"
 
 namespace chunker::pipeline {
@@ -35,6 +36,7 @@ class NarIngest {
   Result<bool> fill(Slab& slab);
   Result<void> check_is_nar(Bytes head);
   void store_chunks(Slab& slab);
+  Result<void> hash_and_put(Slab& slab);
   void hash_and_collect(SlabPtr slab);
   void fail(Error error);
   Result<void> put_pieces(const store::EncodedManifest& encoded);
@@ -66,7 +68,7 @@ void NarIngest::fail(Error error) {
 NarIngest::SlabPtr NarIngest::read_and_cut(tbb::flow_control& flow) {
   if (!ended_ && !failed_) {
     auto slab = shared_.slabs.take();
-    const auto filled = fill(*slab);
+    const auto filled = catching([&] { return fill(*slab); });
     if (filled && *filled) return slab.release();
     if (!filled) fail(filled.error());
     shared_.slabs.give(std::move(slab));
@@ -119,6 +121,11 @@ Result<void> NarIngest::check_is_nar(Bytes head) {
 
 /// Stage 2, side by side: hash, ask whether known, compress, put.
 void NarIngest::store_chunks(Slab& slab) {
+  auto stored = catching([&] { return hash_and_put(slab); });
+  if (!stored) fail(std::move(stored).error());
+}
+
+Result<void> NarIngest::hash_and_put(Slab& slab) {
   std::vector<ChunkBytes> chunks;
   chunks.reserve(slab.chunks.size());
   std::vector<Bytes> inputs;
@@ -129,18 +136,23 @@ void NarIngest::store_chunks(Slab& slab) {
     chunks.push_back({digests[i], inputs[i]});
     slab.references.push_back({digests[i], inputs[i].size()});
   }
-  auto stored = shared_.builders.local().put_new(chunks, slab.waits_for);
-  if (!stored) return fail(std::move(stored).error());
-  slab.stored = *stored;
+  CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, slab.waits_for));
+  return {};
 }
 
 /// Stage 3, in order: the NAR's own hash, and the list of its chunks.
 void NarIngest::hash_and_collect(SlabPtr slab) {
-  sha256_.update(slab->fresh());
-  manifest_.chunks.insert(manifest_.chunks.end(), slab->references.begin(), slab->references.end());
-  waits_for_.insert(waits_for_.end(), slab->waits_for.begin(), slab->waits_for.end());
-  stored_ += std::exchange(slab->stored, {});
-  shared_.slabs.give(std::unique_ptr<Slab>(slab));
+  std::unique_ptr<Slab> done(slab);
+  auto collected = catching([&]() -> Result<void> {
+    sha256_.update(done->fresh());
+    manifest_.chunks.insert(manifest_.chunks.end(), done->references.begin(),
+                            done->references.end());
+    waits_for_.insert(waits_for_.end(), done->waits_for.begin(), done->waits_for.end());
+    stored_ += std::exchange(done->stored, {});
+    shared_.slabs.give(std::move(done));
+    return {};
+  });
+  if (!collected) fail(std::move(collected).error());
 }
 
 Result<void> NarIngest::run() {

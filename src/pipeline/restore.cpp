@@ -1,6 +1,7 @@
 #include "chunker/restore.hpp"
 
 #include <atomic>
+#include <shared_mutex>
 #include <system_error>
 #include <utility>
 
@@ -31,6 +32,7 @@ template <class Work>
 auto with_shared(const Store& store, const RestoreOptions& options,
                  pipeline::ProgressMeter* progress, Work&& work) {
   Store::Parts& parts = store.parts();
+  const std::shared_lock reading(parts.reading);
   pipeline::Pool<pipeline::FrameRun> runs;
   tbb::enumerable_thread_specific<store::FrameReader> readers(
       [&parts] { return store::FrameReader(parts); });

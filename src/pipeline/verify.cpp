@@ -1,4 +1,5 @@
 #include <atomic>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -162,6 +163,7 @@ void Verifier::check_pack(const PackEntry& pack, pipeline::ProgressMeter& progre
 
 /// Every chunk that the index locates lies in the payload of a sound pack.
 Result<void> Verifier::check_index() {
+  std::unordered_set<store::PackNumber> reported;
   return parts_.index->for_each_chunk([&](const auto& chunk) -> Result<void> {
     const auto& [digest, location] = chunk;
     bool sound = false;
@@ -171,6 +173,11 @@ Result<void> Verifier::check_index() {
       sound = pack != sound_.end() && location.payload_offset <= pack->second &&
               location.payload_bytes <= pack->second - location.payload_offset;
       if (!sound) damaged_.insert(digest);
+    }
+    // Once per pack is enough to know.
+    if (!sound && reported.insert(location.pack).second) {
+      problem({ErrorCode::store_corrupt, "the index locates chunks where no sound pack has them",
+               location.payload_offset, "pack number " + std::to_string(location.pack)});
     }
     return {};
   });
@@ -233,6 +240,7 @@ Result<VerifyReport> Verifier::run() {
 
 Result<VerifyReport> verify(const Store& store, const VerifyOptions& options,
                             const OnProblem& on_problem, const OnProgress& on_progress) {
+  const std::shared_lock reading(store.parts().reading);
   return pipeline::catching(
       [&] { return Verifier(store.parts(), options, on_problem, on_progress).run(); });
 }

@@ -1,12 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <exception>
 #include <functional>
-#include <new>
 
-#include "base/try.hpp"
-#include "chunker/error.hpp"
+#include "base/catching.hpp"
 
 namespace chunker::pipeline {
 
@@ -18,16 +15,6 @@ namespace chunker::pipeline {
 void for_each_in_order(unsigned threads, std::size_t count,
                        const std::function<void(std::size_t)>& work);
 
-/// What `work` returns; an exception of a dependency becomes an error here, so that none leaves a worker.
-template <class Work>
-[[nodiscard]] auto catching(Work&& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return base::fail(ErrorCode::memory_limit_exceeded, "memory is exhausted");
-  } catch (const std::exception& error) {
-    return base::fail(ErrorCode::internal, "a dependency failed", Error::kNoOffset, error.what());
-  }
-}
+using base::catching;
 
 }  // namespace chunker::pipeline

@@ -231,6 +231,11 @@ Result<bool> make_directory(const std::filesystem::path& directory) {
   return failed("cannot make this directory", directory);
 }
 
+Result<void> FileLock::make(const std::filesystem::path& path) {
+  CHUNKER_TRY_VOID(open_lock(path));
+  return {};
+}
+
 Result<FileLock> FileLock::try_exclusive(const std::filesystem::path& path) {
   return try_lock(path, LOCK_EX);
 }
@@ -239,13 +244,17 @@ Result<FileLock> FileLock::try_shared(const std::filesystem::path& path) {
   return try_lock(path, LOCK_SH);
 }
 
-Result<FileLock> FileLock::try_lock(const std::filesystem::path& path, int operation) {
+Result<File> FileLock::open_lock(const std::filesystem::path& path) {
   // Reading is enough for flock, so readers can lock in a store that they must not write to.
   const int flags = O_RDONLY | O_CREAT | O_CLOEXEC;
   const int descriptor = retried([&] { return ::open(path.c_str(), flags, 0666); });
   if (descriptor < 0) return failed("cannot open this lock file", path);
-  File file = File::adopt(descriptor, path);
-  if (retried([&] { return ::flock(descriptor, operation | LOCK_NB); }) == 0) {
+  return File::adopt(descriptor, path);
+}
+
+Result<FileLock> FileLock::try_lock(const std::filesystem::path& path, int operation) {
+  CHUNKER_TRY(File file, open_lock(path));
+  if (retried([&] { return ::flock(file.descriptor(), operation | LOCK_NB); }) == 0) {
     return FileLock(std::move(file));
   }
   if (errno != EWOULDBLOCK) return failed("cannot lock", path);

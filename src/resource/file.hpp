@@ -90,12 +90,15 @@ class File {
 /// Cost:    two system calls.
 class FileLock {
  public:
+  /// Makes the file if it is not there, and locks nothing.
+  [[nodiscard]] static Result<void> make(const std::filesystem::path& path);
   /// Both make the file if it is not there and come back at once, locked or not.
   [[nodiscard]] static Result<FileLock> try_exclusive(const std::filesystem::path& path);
   [[nodiscard]] static Result<FileLock> try_shared(const std::filesystem::path& path);
 
  private:
   explicit FileLock(File file) noexcept : file_(std::move(file)) {}
+  static Result<File> open_lock(const std::filesystem::path& path);
   static Result<FileLock> try_lock(const std::filesystem::path& path, int operation);
 
   File file_;

@@ -1,8 +1,6 @@
 #include "resource/replacement.hpp"
 
-#include <unistd.h>
-
-#include <atomic>
+#include <random>
 #include <string>
 #include <system_error>
 
@@ -13,9 +11,10 @@ namespace {
 
 /// Beside `path`, so that renaming stays within one file system; unique among processes and threads.
 std::filesystem::path unfinished_path(const std::filesystem::path& path) {
-  static std::atomic<unsigned> count{0};
+  // Not the process id: in a container that is 1 each time, also for the one that was killed before.
+  std::random_device random;
   auto name = path.filename().string().substr(0, 200);
-  name = "." + name + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+  name = "." + name + ".partial-" + std::to_string(random()) + "-" + std::to_string(random());
   return path.parent_path() / name;
 }
 

@@ -79,6 +79,17 @@ Result<void> refuse_foreign_directory(const std::filesystem::path& directory) {
   return {};
 }
 
+/// Makes every missing level, each durable in the one above it.
+Result<void> make_directories(const std::filesystem::path& directory) {
+  auto path = std::filesystem::absolute(directory).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // "store/" is "store".
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return {};
+  if (path.has_relative_path()) CHUNKER_TRY_VOID(make_directories(path.parent_path()));
+  CHUNKER_TRY(const bool made, resource::make_directory(path));
+  return made ? resource::sync_directory(path.parent_path()) : Result<void>();
+}
+
 Result<void> write_durably(const std::filesystem::path& directory, std::string_view text) {
   const auto path = directory / kFileName;
   auto unfinished = path;
@@ -115,13 +126,14 @@ Result<Description> read_description(const std::filesystem::path& directory) {
 
 Result<Description> create_description(const std::filesystem::path& directory, StoreLayout layout,
                                        std::string_view hash) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
-    return std::unexpected(
-        resource::system_error(error.value(), "cannot make the store's directory", directory));
-  }
+  CHUNKER_TRY_VOID(make_directories(directory));
   CHUNKER_TRY_VOID(refuse_foreign_directory(directory));
+  // Two who create at once: one waits its turn and finds what the other made.
+  CHUNKER_TRY(const auto lock, resource::FileLock::try_exclusive(directory / "lock"));
+  if (auto made = read_description(directory);
+      made || made.error().code != ErrorCode::store_not_found) {
+    return made;
+  }
   std::array<std::byte, 16> id;
   std::random_device random;
   for (std::byte& byte : id) byte = static_cast<std::byte>(random());
@@ -131,8 +143,6 @@ Result<Description> create_description(const std::filesystem::path& directory, S
   text.append("\nhash ").append(hash);
   text.append("\nid ").append(description.id).append("\n");
   CHUNKER_TRY_VOID(write_durably(directory, text));
-  const auto parent = std::filesystem::absolute(directory).parent_path();
-  CHUNKER_TRY_VOID(resource::sync_directory(parent));
   return description;
 }
 

@@ -133,6 +133,8 @@ Result<std::uint64_t> Index::highest_sequence() const {
   return format::decode_number(*value);
 }
 
+Result<void> Index::sync() { return database_->sync(); }
+
 Result<void> Index::flush() { return database_->flush(); }
 
 }  // namespace chunker::store

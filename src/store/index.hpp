@@ -116,6 +116,8 @@ class Index {
   [[nodiscard]] Result<std::uint64_t> highest_sequence() const;
 
   /// Puts what is still in memory into compact files. Closing does that too.
+  /// What was written so far survives a power cut. Cost: one sync of the write-ahead log.
+  [[nodiscard]] Result<void> sync();
   [[nodiscard]] Result<void> flush();
 
  private:

@@ -253,6 +253,12 @@ Result<void> IndexDatabase::write(rocksdb::WriteBatch& batch) {
   return {};
 }
 
+Result<void> IndexDatabase::sync() {
+  const auto status = database_->SyncWAL();
+  if (!status.ok()) return std::unexpected(error_of(status, directory_));
+  return {};
+}
+
 Result<void> IndexDatabase::flush() {
   const auto status = database_->Flush({});
   if (!status.ok()) return std::unexpected(error_of(status, directory_));

@@ -43,6 +43,8 @@ class IndexDatabase {
 
   /// All or nothing, whatever happens to the process.
   [[nodiscard]] Result<void> write(rocksdb::WriteBatch& batch);
+  /// What was written so far survives a power cut.
+  [[nodiscard]] Result<void> sync();
   /// Puts what is in memory into compact files, so that the next opening replays nothing.
   [[nodiscard]] Result<void> flush();
 

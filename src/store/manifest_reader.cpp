@@ -16,7 +16,11 @@ Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_s
                       location->payload_offset, key);
   }
   ByteBuffer bytes(static_cast<std::size_t>(location->payload_bytes));
-  CHUNKER_TRY_VOID(parts.blobs->read(key, location->payload_offset, bytes.span()));
+  if (auto read = parts.blobs->read(key, location->payload_offset, bytes.span()); !read) {
+    Error error = std::move(read).error();
+    if (error.code == ErrorCode::store_not_found) error.code = ErrorCode::store_chunk_missing;
+    return std::unexpected(std::move(error));
+  }
   auto head = decode_manifest_head(bytes);
   if (!head) return std::unexpected(std::move(head).error().within(key));
   if (head->nar_sha256 != nar_sha256 || head->nar_bytes != location->nar_bytes ||

@@ -14,10 +14,15 @@ Result<PackWriter> PackWriter::begin(Store::Parts& parts) {
 Result<void> PackWriter::add(PackRecord record, Bytes payload) {
   CHUNKER_CHECK(payload_bytes(record) == payload.size());
   CHUNKER_TRY_VOID(check_record(record));
+  const std::uint64_t record_bytes = store::directory_bytes(record);
+  if (record_bytes > kDirectoryBytesMax - directory_bytes_) {
+    return base::fail(ErrorCode::invalid_argument, "a pack cannot hold so many records");
+  }
+  // All that can throw comes before the first change.
+  directory_.records.push_back(std::move(record));
   if (!payload.empty()) CHUNKER_TRY_VOID(blob_->append(payload));
   payload_end_ += payload.size();
-  directory_bytes_ += store::directory_bytes(record);
-  directory_.records.push_back(std::move(record));
+  directory_bytes_ += record_bytes;
   return {};
 }
 
@@ -35,8 +40,8 @@ Result<void> PackWriter::add_removal(RemovalRecord record) { return add(std::mov
 
 std::string PackWriter::key() const {
   if (parts_->options.layout == StoreLayout::objects) {
-    if (const auto* frame = std::get_if<FrameRecord>(&directory_.records.front())) {
-      CHUNKER_CHECK(directory_.records.size() == 1 && frame->chunks.size() == 1);
+    const auto* frame = std::get_if<FrameRecord>(&directory_.records.front());
+    if (frame != nullptr && directory_.records.size() == 1 && frame->chunks.size() == 1) {
       return chunk_key(frame->chunks.front().digest);
     }
   }
@@ -51,8 +56,11 @@ Result<void> PackWriter::commit(std::uint64_t sequence) {
   const ByteBuffer end = encode_pack_end(directory_, payload_end_);
   CHUNKER_TRY_VOID(blob_->append(end));
   const std::string blob_key = key();
+  parts_->unsettled = true;
   CHUNKER_TRY_VOID(blob_->commit(blob_key));
-  return parts_->index->add_pack(blob_key, payload_end_ + end.size(), directory_);
+  CHUNKER_TRY_VOID(parts_->index->add_pack(blob_key, payload_end_ + end.size(), directory_));
+  parts_->unsettled = false;
+  return {};
 }
 
 }  // namespace chunker::store

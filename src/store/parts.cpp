@@ -19,6 +19,13 @@ Result<std::string> Store::Parts::pack_key(store::PackNumber number) {
   return pack_keys_.emplace(number, *std::move(key)).first->second;
 }
 
+Result<void> Store::Parts::check_settled() const {
+  if (!unsettled) return {};
+  return base::fail(ErrorCode::io_unavailable,
+                    "an earlier change of this store failed half-way; open it again",
+                    Error::kNoOffset, directory.string());
+}
+
 Result<store::ChunkLocation> Store::Parts::locate(const Digest& digest) const {
   CHUNKER_TRY(const auto location, index->chunk(digest));
   if (!location) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 
@@ -27,6 +28,14 @@ struct Store::Parts {
 
   /// Held by whoever writes: ingest, remove and gc of one store run one after another.
   base::Mutex writing;
+  /// Held shared by whoever reads chunks in this process, exclusive while gc removes packs.
+  std::shared_mutex reading;
+  /// Set while packs and index may disagree; stays set if the change failed half-way. Guarded by `writing`.
+  bool unsettled = false;
+
+  /// Errors: io_unavailable after a change that failed half-way: opening again brings packs and index
+  /// together.
+  [[nodiscard]] Result<void> check_settled() const;
 
   /// The key of a pack; remembered, because every frame that is read asks for it.
   [[nodiscard]] Result<std::string> pack_key(store::PackNumber number);

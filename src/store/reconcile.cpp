@@ -8,6 +8,7 @@
 
 #include "base/try.hpp"
 #include "store/pack.hpp"
+#include "store/pack_writer.hpp"
 
 namespace chunker::store {
 namespace {
@@ -53,7 +54,10 @@ Result<Difference> compare(Store::Parts& parts) {
       difference.unknown.push_back(*next);
     }
     if (next != there.end() && next->key == entry.key) {
-      if (next->size_bytes != entry.blob_bytes) difference.missing.push_back(entry.key);
+      if (next->size_bytes != entry.blob_bytes) {
+        difference.missing.push_back(entry.key);
+        difference.unknown.push_back(*next);
+      }
       ++next;
     } else {
       difference.missing.push_back(entry.key);
@@ -93,6 +97,16 @@ Result<void> add_packs(BlobStore& blobs, Index& index, const std::vector<Readabl
   return {};
 }
 
+/// Names that only a lost pack recorded would be gone with the next rebuilding: writes all of them anew.
+Result<void> record_names(Store::Parts& parts) {
+  CHUNKER_TRY(auto pack, PackWriter::begin(parts));
+  CHUNKER_TRY_VOID(parts.index->for_each_name(
+      [&pack](const NameRecord& name) -> Result<void> { return pack.add_name(name); }));
+  if (pack.empty()) return {};
+  CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
+  return pack.commit(highest + 1);
+}
+
 }  // namespace
 
 Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index, const OnProblem& on_problem) {
@@ -119,20 +133,29 @@ Result<RebuildReport> replace_index(BlobStore& blobs, const std::filesystem::pat
   fresh += ".new";
   std::error_code error;
   std::filesystem::remove_all(fresh, error);
+  if (error) return std::unexpected(resource::system_error(error.value(), "cannot remove", fresh));
   RebuildReport report;
   {
     CHUNKER_TRY(const auto index, Index::open(fresh, Index::Access::write));
     CHUNKER_TRY(report, index_all_packs(blobs, *index, on_problem));
   }
-  std::filesystem::remove_all(directory, error);
+  // Never half an index under its name: the old one steps aside as a whole.
+  auto old = directory;
+  old += ".old";
+  std::filesystem::remove_all(old, error);
+  if (std::filesystem::exists(directory, error)) {
+    CHUNKER_TRY_VOID(resource::rename_file(directory, old));
+  }
   CHUNKER_TRY_VOID(resource::rename_file(fresh, directory));
   CHUNKER_TRY_VOID(resource::sync_directory(directory.parent_path()));
+  std::filesystem::remove_all(old, error);
   return report;
 }
 
 Result<void> reconcile(Store::Parts& parts) {
   CHUNKER_TRY(const Difference difference, compare(parts));
   if (!difference.missing.empty()) {
+    CHUNKER_TRY_VOID(record_names(parts));
     CHUNKER_TRY_VOID(parts.index->forget_lost_packs(difference.missing));
   }
   if (difference.unknown.empty()) return {};

@@ -1,5 +1,6 @@
 #include "chunker/store.hpp"
 
+#include <shared_mutex>
 #include <system_error>
 #include <utility>
 
@@ -42,6 +43,8 @@ Result<void> take_locks(Store::Parts& parts) {
     }
     if (!lock) return std::unexpected(std::move(lock).error());
     parts.writer_lock = *std::move(lock);
+    // So that readers who may not write here find a file to lock.
+    CHUNKER_TRY_VOID(resource::FileLock::make(parts.directory / "readers"));
     return {};
   }
   auto lock = resource::FileLock::try_shared(parts.directory / "readers");
@@ -112,10 +115,12 @@ Result<void> Store::list(const std::function<Result<void>(const StoredNar&)>& vi
 }
 
 Result<Manifest> Store::manifest(const Digest& nar_sha256) const {
+  const std::shared_lock reading(parts_->reading);
   return store::read_manifest(*parts_, nar_sha256);
 }
 
 Result<void> Store::read_chunk(const Digest& digest, ByteBuffer& output) const {
+  const std::shared_lock reading(parts_->reading);
   CHUNKER_TRY(const auto location, parts_->locate(digest));
   store::FrameReader reader(*parts_);
   CHUNKER_TRY(const Bytes bytes, reader.read(digest, location));
@@ -128,6 +133,7 @@ Result<void> Store::remove(std::span<const std::string> names) {
     return fail(ErrorCode::invalid_argument, "the store is open for reading only");
   }
   const base::Lock writing(parts_->writing);
+  CHUNKER_TRY_VOID(parts_->check_settled());
   for (const std::string& name : names) {
     CHUNKER_TRY(const auto record, parts_->index->name(name));
     if (!record) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/catching.hpp"
 #include "base/try.hpp"
 
 namespace chunker::store {
@@ -29,7 +30,9 @@ std::uint64_t unix_seconds() {
 StoreWriter::StoreWriter(Store::Parts& parts) : parts_(parts) {
   {
     const base::Lock lock(pack_mutex_);
-    if (auto highest = parts_.index->highest_sequence(); highest) {
+    if (auto settled = parts_.check_settled(); !settled) {
+      failed_ = std::move(settled).error();
+    } else if (auto highest = parts_.index->highest_sequence(); highest) {
       next_sequence_ = *highest + 1;
     } else {
       failed_ = highest.error();
@@ -141,18 +144,30 @@ Result<void> StoreWriter::put_nar(StagedNar nar) {
     waiting_.push_back(std::move(nar));
     return {};
   }
-  auto added = add_nar(nar);
-  if (added) added = seal_if_due();
-  if (!added) return fail_locked(std::move(added).error());
+  if (auto added = add_nar(nar); !added) return fail_locked(std::move(added).error());
+  // It has its acknowledgement to come from here on: an error reaches it there, and only there.
+  if (auto sealed = seal_if_due(); !sealed) (void)fail_locked(std::move(sealed).error());
   return {};
 }
 
+/// Whether the NAR's manifest is stored, byte for byte. One with another recipe, or one that is damaged,
+/// would name other chunks than those just claimed.
+Result<bool> StoreWriter::is_stored(const StagedNar& nar) {
+  if (new_nars_.contains(nar.record.nar_sha256)) return true;
+  CHUNKER_TRY(const auto location, parts_.index->manifest(nar.record.nar_sha256));
+  if (!location || location->payload_bytes != nar.manifest.size()) return false;
+  CHUNKER_TRY(const std::string key, parts_.pack_key(location->pack));
+  ByteBuffer stored(nar.manifest.size());
+  if (!parts_.blobs->read(key, location->payload_offset, stored.span())) return false;
+  return text_of(stored) == text_of(nar.manifest);
+}
+
 Result<void> StoreWriter::add_nar(StagedNar& nar) {
-  const Digest& nar_sha256 = nar.record.nar_sha256;
-  CHUNKER_TRY(const auto known, parts_.index->manifest(nar_sha256));
-  if (!known && new_nars_.insert(nar_sha256).second) {
+  CHUNKER_TRY(const bool stored, is_stored(nar));
+  if (!stored) {
     CHUNKER_TRY(PackWriter* const writer, open_pack());
     CHUNKER_TRY_VOID(writer->add_manifest(nar.record, nar.manifest));
+    new_nars_.insert(nar.record.nar_sha256);
   }
   CHUNKER_TRY_VOID(add_names(nar));
   open_or_begin().acknowledgements.push_back(std::move(nar.on_durable));
@@ -177,23 +192,32 @@ Result<void> StoreWriter::add_names(const StagedNar& nar) {
   CHUNKER_TRY(const auto older, meaning_of(nar.name));
   if (older == nar.record.nar_sha256) return {};
   // Nothing is lost by a name that is used again: the older NAR stays, under a name of its own.
-  if (older) {
-    const std::string kept = nar.name.substr(0, kNameBytesMax - kOlderNameDigits - 1) + "~" +
-                             older->hex().substr(0, kOlderNameDigits);
-    CHUNKER_TRY(const auto taken, meaning_of(kept));
-    if (taken != older) CHUNKER_TRY_VOID(set_name(kept, *older));
-  }
+  if (older) CHUNKER_TRY_VOID(keep_older(nar.name, *older));
   return set_name(nar.name, nar.record.nar_sha256);
 }
 
+/// Under NAME~ and digits of its hash, as many as it takes to be a name of its own.
+Result<void> StoreWriter::keep_older(const std::string& name, const Digest& older) {
+  for (std::size_t digits = kOlderNameDigits; digits <= 2 * Digest::kBytes; ++digits) {
+    const std::string kept =
+        name.substr(0, kNameBytesMax - digits - 1) + "~" + older.hex().substr(0, digits);
+    CHUNKER_TRY(const auto taken, meaning_of(kept));
+    if (taken == older) return {};
+    if (!taken) return set_name(kept, older);
+  }
+  return base::fail(ErrorCode::store_ambiguous_name, "no name is left for the older NAR",
+                    Error::kNoOffset, name);
+}
+
+/// After an error the rest is still in `waiting_`, so that each of them is told.
 Result<void> StoreWriter::add_waiting() {
-  auto still_waiting = std::exchange(waiting_, {});
-  for (StagedNar& nar : still_waiting) {
-    if (ready(nar)) {
-      CHUNKER_TRY_VOID(add_nar(nar));
-    } else {
-      waiting_.push_back(std::move(nar));
+  for (std::size_t i = 0; i < waiting_.size();) {
+    if (!ready(waiting_[i])) {
+      ++i;
+      continue;
     }
+    CHUNKER_TRY_VOID(add_nar(waiting_[i]));
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   return {};
 }
@@ -264,7 +288,9 @@ void StoreWriter::commit_loop() {
     {
       const base::Lock lock(pack_mutex_);
       while (queue_.empty() && !ending_ && !(failed_ && (open_ || !waiting_.empty()))) {
-        changed_.wait(pack_mutex_);
+        changed_.wait_for(pack_mutex_, kOpenMax);
+        // Also when nothing new comes: a NAR must not wait for the next one to be acknowledged.
+        if (!failed_ && queue_.empty()) seal_if_old();
       }
       if (failed_) {
         dropped = drop_all();
@@ -286,12 +312,21 @@ void StoreWriter::commit_loop() {
   }
 }
 
+void StoreWriter::seal_if_old() {
+  if (!open_ || open_->acknowledgements.empty() || Clock::now() - open_->opened < kOpenMax) return;
+  if (open_->writer) open_->sequence = next_sequence_++;
+  queue_.push_back(*std::exchange(open_, std::nullopt));
+}
+
 void StoreWriter::commit(Pack pack) {
-  Result<void> result;
-  if (pack.writer) result = pack.writer->commit(pack.sequence);
+  const Result<void> result = base::catching([&]() -> Result<void> {
+    if (pack.writer) CHUNKER_TRY_VOID(pack.writer->commit(pack.sequence));
+    // Readers of other processes find what is acknowledged even after a power cut.
+    return pack.acknowledgements.empty() ? Result<void>() : parts_.index->sync();
+  });
   if (result && pack.writer) forget(pack.writer->directory());
   for (const OnDurable& on_durable : pack.acknowledgements) on_durable(result);
-  if (!result) fail(std::move(result).error());
+  if (!result) fail(result.error());
 }
 
 void StoreWriter::forget(const PackDirectory& directory) {

@@ -86,14 +86,18 @@ class StoreWriter {
   [[nodiscard]] Result<PackWriter*> open_pack() CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> add_frame(const Frame& frame) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] bool ready(StagedNar& nar) CHUNKER_EXCLUDES(claims_mutex_);
+  [[nodiscard]] Result<bool> is_stored(const StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> add_nar(StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> add_names(const StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
+  [[nodiscard]] Result<void> keep_older(const std::string& name, const Digest& older)
+      CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> set_name(const std::string& name, const Digest& nar_sha256)
       CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<std::optional<Digest>> meaning_of(const std::string& name)
       CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> add_waiting() CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> seal_if_due() CHUNKER_REQUIRES(pack_mutex_);
+  void seal_if_old() CHUNKER_REQUIRES(pack_mutex_);
   void seal(Pack&& pack) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] std::unexpected<Error> fail_locked(Error error) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] std::vector<OnDurable> drop_all() CHUNKER_REQUIRES(pack_mutex_);

@@ -59,7 +59,9 @@ class StoreFixture : public testing::Test {
       sources.push_back({IngestSource::Kind::nar_file, write_nar(name, nar), -1, {}});
     }
     reported_.clear();
+    report_count_ = 0;
     return ingest(store, sources, options, [this](const auto& source, const auto& result) {
+      ++report_count_;
       reported_.emplace(source.path.filename().string(), result);
     });
   }
@@ -104,6 +106,7 @@ class StoreFixture : public testing::Test {
   TemporaryDirectory directory_;
   StoreOptions options_;
   std::map<std::string, Result<IngestedNar>> reported_;
+  std::size_t report_count_ = 0;
 };
 
 }  // namespace chunker::test
