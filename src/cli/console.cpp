@@ -114,6 +114,8 @@ Exit Console::finish(Exit exit) {
   if (*output_errno_ == EPIPE) return Exit::broken_pipe;
   const Error error = resource::system_error(*output_errno_, "cannot write", "standard output");
   write_message(message_of(error));
+  // It was this that stopped the work, no signal.
+  if (exit == Exit::interrupted) exit = Exit::ok;
   return worse(exit_of(error.code), exit);
 }
 

@@ -146,8 +146,12 @@ Result<void> dump(const NarFlags& flags, Console& console) {
 
 Result<void> unpack(const NarFlags& flags) {
   CHUNKER_TRY(NarUnpacker unpacker, NarUnpacker::create(flags.output));
-  CHUNKER_TRY_VOID(read_input(flags.input, [&](Bytes piece) { return unpacker.feed(piece); }));
-  return unpacker.finish();
+  auto unpacked = read_input(flags.input, [&](Bytes piece) { return unpacker.feed(piece); });
+  if (unpacked) unpacked = unpacker.finish();
+  if (!unpacked && !unpacked.error().context.starts_with(flags.input)) {
+    return std::unexpected(std::move(unpacked).error().within(flags.input));
+  }
+  return unpacked;
 }
 
 }  // namespace

@@ -220,7 +220,7 @@ Result<GcReport> Collector::run() {
 Result<GcReport> collect(Store::Parts& parts, const GcOptions& options) {
   const base::Lock writing(parts.writing);
   CHUNKER_TRY_VOID(parts.check_settled());
-  CHUNKER_TRY_VOID(pipeline::refuse_unreadable_packs(parts));
+  CHUNKER_TRY_VOID(pipeline::refuse_holes(parts));
   CHUNKER_TRY(const auto liveness, Liveness::mark(parts));
   CHUNKER_TRY(const auto plan, pipeline::plan_gc(parts, liveness, options.garbage_min));
   if (options.dry_run) {

@@ -24,7 +24,11 @@ Result<Liveness> Liveness::mark(Store::Parts& parts) {
     needed.insert(head.chunk_list.pieces.begin(), head.chunk_list.pieces.end());
     needed.insert(head.entry_table.pieces.begin(), head.entry_table.pieces.end());
     CHUNKER_TRY(const auto chunks, store::read_chunk_list(parts, head));
-    for (const ChunkReference& chunk : chunks) needed.insert(chunk.digest);
+    for (const ChunkReference& chunk : chunks) {
+      // A store with holes is repaired first: what fills them may come back, and need the rest.
+      if (!needed.insert(chunk.digest).second) continue;
+      if (auto there = parts.locate(chunk.digest); !there) return std::unexpected(there.error());
+    }
     return {};
   }));
   return liveness;
@@ -122,7 +126,7 @@ bool worth_rewriting(const Garbage& garbage, double garbage_min) {
 
 }  // namespace
 
-Result<void> refuse_unreadable_packs(Store::Parts& parts) {
+Result<void> refuse_holes(Store::Parts& parts) {
   const auto check = [&parts](const store::BlobStore::Listed& blob) -> Result<void> {
     CHUNKER_TRY(const auto known, parts.index->pack(blob.key));
     if (known) return {};
@@ -132,7 +136,15 @@ Result<void> refuse_unreadable_packs(Store::Parts& parts) {
                       Error::kNoOffset, blob.key);
   };
   CHUNKER_TRY_VOID(parts.blobs->list("chunks/", check));
-  return parts.blobs->list("packs/", check);
+  CHUNKER_TRY_VOID(parts.blobs->list("packs/", check));
+  return parts.index->for_each_name([&parts](const NameRecord& name) -> Result<void> {
+    CHUNKER_TRY(const auto manifest, parts.index->manifest(name.nar_sha256));
+    if (manifest) return {};
+    return base::fail(ErrorCode::store_chunk_missing,
+                      "the pack with this NAR's manifest is missing: bring it back, ingest the NAR "
+                      "again or remove its name",
+                      Error::kNoOffset, name.name);
+  });
 }
 
 Result<GcPlan> plan_gc(Store::Parts& parts, const Liveness& liveness, double garbage_min) {

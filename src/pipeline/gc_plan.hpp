@@ -48,9 +48,9 @@ struct GcPlan {
   std::uint64_t pack_bytes = 0;
 };
 
-/// Errors: store_corrupt if there is a pack that neither index nor anybody can read: it may name NARs whose
-/// chunks would be taken for garbage.
-[[nodiscard]] Result<void> refuse_unreadable_packs(Store::Parts& parts);
+/// Errors: store_corrupt if there is a pack that neither index nor anybody can read, store_chunk_missing if
+/// a named NAR has no manifest: chunks of such NARs would be taken for garbage.
+[[nodiscard]] Result<void> refuse_holes(Store::Parts& parts);
 
 [[nodiscard]] Result<GcPlan> plan_gc(Store::Parts& parts, const Liveness& liveness,
                                      double garbage_min);

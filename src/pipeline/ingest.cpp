@@ -73,11 +73,9 @@ Result<void> ingest_source(const IngestShared& shared, const IngestSource& sourc
   });
 }
 
-}  // namespace
-
-Result<void> ingest(Store& store, std::span<const IngestSource> sources,
-                    const IngestOptions& options, const OnIngested& on_ingested,
-                    const OnProgress& on_progress) {
+Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
+                        const IngestOptions& options, const OnIngested& on_ingested,
+                        const OnProgress& on_progress) {
   Store::Parts& parts = store.parts();
   if (parts.options.access != StoreAccess::write) {
     return base::fail(ErrorCode::invalid_argument, "the store is open for reading only");
@@ -109,6 +107,15 @@ Result<void> ingest(Store& store, std::span<const IngestSource> sources,
   CHUNKER_TRY_VOID(writer.finish());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return {};
+}
+
+}  // namespace
+
+Result<void> ingest(Store& store, std::span<const IngestSource> sources,
+                    const IngestOptions& options, const OnIngested& on_ingested,
+                    const OnProgress& on_progress) {
+  return pipeline::catching(
+      [&] { return ingest_all(store, sources, options, on_ingested, on_progress); });
 }
 
 }  // namespace chunker

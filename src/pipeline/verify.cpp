@@ -1,4 +1,5 @@
 #include <atomic>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
@@ -36,6 +37,8 @@ class Verifier {
 
  private:
   void problem(Error error);
+  void report_missing();
+  Result<void> not_hindered();
   Result<void> check_listing();
   void check_pack(const PackEntry& pack, pipeline::ProgressMeter& progress);
   Result<void> check_pack_contents(const PackEntry& pack, const PackDirectory& directory,
@@ -52,14 +55,21 @@ class Verifier {
   const OnProgress& on_progress_;
 
   std::vector<PackEntry> packs_;  ///< In the index, there, and of the right size.
+  std::unordered_map<store::PackNumber, std::string> missing_;  ///< In the index, not there.
   base::Mutex mutex_;
   std::unordered_map<store::PackNumber, std::uint64_t> sound_ CHUNKER_GUARDED_BY(mutex_);
   std::unordered_set<Digest> damaged_ CHUNKER_GUARDED_BY(mutex_);
   VerifyReport report_ CHUNKER_GUARDED_BY(mutex_);
+  std::optional<Error> hindrance_ CHUNKER_GUARDED_BY(mutex_);
 };
 
 void Verifier::problem(Error error) {
   const base::Lock lock(mutex_);
+  // What may be gone later says nothing about the store: no descriptor left, no memory.
+  if (retry(error.code) != Retry::never) {
+    if (!hindrance_) hindrance_ = std::move(error);
+    return;
+  }
   ++report_.problems;
   if (on_problem_) on_problem_(error);
 }
@@ -76,7 +86,7 @@ Result<void> Verifier::check_listing() {
   CHUNKER_TRY_VOID(parts_.index->for_each_pack([&](const PackEntry& pack) -> Result<void> {
     const auto found = there.find(pack.key);
     if (found == there.end()) {
-      problem({ErrorCode::store_chunk_missing, "a pack is missing", Error::kNoOffset, pack.key});
+      missing_.emplace(pack.number, pack.key);
       return {};
     }
     if (found->second == pack.blob_bytes) {
@@ -175,7 +185,7 @@ Result<void> Verifier::check_index() {
       if (!sound) damaged_.insert(digest);
     }
     // Once per pack is enough to know.
-    if (!sound && reported.insert(location.pack).second) {
+    if (!sound && !missing_.contains(location.pack) && reported.insert(location.pack).second) {
       problem({ErrorCode::store_corrupt, "the index locates chunks where no sound pack has them",
                location.payload_offset, "pack number " + std::to_string(location.pack)});
     }
@@ -218,6 +228,23 @@ Result<void> Verifier::check_nars() {
   });
 }
 
+/// A gc that was cut off leaves packs in the index that are gone and that nobody needs: no damage.
+void Verifier::report_missing() {
+  {
+    const base::Lock lock(mutex_);
+    if (report_.nars_damaged == 0) return;
+  }
+  for (const auto& [number, key] : missing_) {
+    problem({ErrorCode::store_chunk_missing, "a pack is missing", Error::kNoOffset, key});
+  }
+}
+
+Result<void> Verifier::not_hindered() {
+  const base::Lock lock(mutex_);
+  if (hindrance_) return std::unexpected(*hindrance_);
+  return {};
+}
+
 Result<VerifyReport> Verifier::run() {
   CHUNKER_TRY_VOID(check_listing());
   std::uint64_t bytes_total = 0;
@@ -228,8 +255,11 @@ Result<VerifyReport> Verifier::run() {
                                 check_pack(packs_[i], progress);
                                 progress.add_file();
                               });
+  CHUNKER_TRY_VOID(not_hindered());
   CHUNKER_TRY_VOID(check_index());
   CHUNKER_TRY_VOID(check_nars());
+  CHUNKER_TRY_VOID(not_hindered());
+  report_missing();
   if (options_.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   const base::Lock lock(mutex_);
   report_.packs = packs_.size();

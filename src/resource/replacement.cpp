@@ -22,21 +22,22 @@ std::filesystem::path unfinished_path(const std::filesystem::path& path) {
 
 Result<Replacement> Replacement::begin(const std::filesystem::path& asked) {
   std::error_code error;
+  const auto status = std::filesystem::status(asked, error);
+  if (std::filesystem::is_directory(status)) {
+    return base::fail(ErrorCode::invalid_argument, "the output is a directory", Error::kNoOffset,
+                      asked.string());
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    CHUNKER_TRY(File file, File::open_write(asked));
+    return Replacement(std::move(file), asked, true);
+  }
   // What a link leads to is replaced, not the link (/dev/stdout is one).
   auto path = asked;
   if (std::filesystem::is_symlink(asked, error)) {
     path = std::filesystem::weakly_canonical(asked, error);
-    if (error)
+    if (error) {
       return std::unexpected(system_error(error.value(), "cannot follow this link", asked));
-  }
-  const auto status = std::filesystem::status(path, error);
-  if (std::filesystem::is_directory(status)) {
-    return base::fail(ErrorCode::invalid_argument, "the output is a directory", Error::kNoOffset,
-                      path.string());
-  }
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
-    CHUNKER_TRY(File file, File::open_write(path));
-    return Replacement(std::move(file), path, true);
+    }
   }
   CHUNKER_TRY(File file, File::create_new(unfinished_path(path)));
   return Replacement(std::move(file), path, false);

@@ -101,6 +101,12 @@ TEST_F(Damage, NoFaultInGcLosesANar) {
         ASSERT_OK(store);
         failed = !collect_garbage(*store, {.garbage_min = 0, .dry_run = false});
       }
+      {
+        // A reader sees the store as the fault left it.
+        auto reader = open(StoreAccess::read);
+        ASSERT_OK(reader);
+        expect_clean(*reader);
+      }
       auto store = open();
       ASSERT_OK(store);
       expect_clean(*store);

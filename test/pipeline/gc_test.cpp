@@ -95,6 +95,33 @@ TEST_F(Gc, AnEmptyStoreHasNothingLeft) {
   EXPECT_EQ(store->stats()->unique_chunks, 0U);
 }
 
+TEST_F(Gc, RefusesAStoreWithHolesAndLosesNothingByIt) {
+  options_.pack_bytes_target = 64'000;
+  std::map<std::string, std::string> nars;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    nars["n" + std::to_string(i)] = test::make_nar({{"f", random_bytes(i, 50'000)}});
+  }
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    ASSERT_OK(take_in(*store, nars));
+  }
+  for (const auto& lost : packs()) {
+    const std::string pack = test::read_file(lost);
+    std::filesystem::remove(lost);
+    {
+      auto store = open();
+      ASSERT_OK(store);
+      EXPECT_EQ(collect_garbage(*store, kEverything).error().code, ErrorCode::store_chunk_missing);
+    }
+    test::write_file(lost, pack);
+    auto store = open();
+    ASSERT_OK(store);
+    for (const auto& [name, nar] : nars) EXPECT_EQ(give_back(*store, name).value_or(""), nar);
+    expect_clean(*store);
+  }
+}
+
 TEST_F(Gc, RemovingAnAbsentNameRemovesNothing) {
   auto store = open();
   ASSERT_OK(store);
