@@ -23,6 +23,18 @@ TEST(Zstd, FramesSayTheirSizeAndCarryNoChecksum) {
   EXPECT_EQ(frame.view()[kDescriptorAt] & std::byte{1 << 2}, std::byte{0});
 }
 
+TEST(Zstd, AKeptContextForgetsTheLevelBefore) {
+  const ByteBuffer input = test::words(500'000);
+  const auto balanced = CompressionCodec::of(codec::ZstdCodec{.level = 3});
+  const auto smallest = CompressionCodec::of(codec::ZstdCodec{.level = 19});
+  CompressionScratch scratch;
+  for (const auto& codec : {balanced, smallest, balanced}) {
+    ByteBuffer frame;
+    ASSERT_TRUE(codec.compress(input, scratch, frame));
+    EXPECT_TRUE(test::same(frame, compressed(codec, input)));
+  }
+}
+
 TEST(Zstd, ReadsFramesOfUnknownSizeWithChecksum) {
   const ByteBuffer input = test::words(5 << 20);
   ByteBuffer frame(ZSTD_compressBound(input.size()));
