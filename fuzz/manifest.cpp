@@ -30,7 +30,8 @@ ByteBuffer sealed(Bytes body) {
 // Gives out `pool` as the pieces that `head` wants, in the order of its parts.
 FetchPiece pieces_from(Bytes pool, const ManifestHead& head) {
   std::vector<std::uint64_t> sizes;
-  for (const ManifestHead::Part* part : {&head.chunk_list, &head.entry_table}) {
+  for (const ManifestHead::Part* part :
+       {&head.chunk_list, &head.entry_table, &head.hash_list, &head.position_list}) {
     for (std::uint64_t rest = part->pieces.empty() ? 0 : part->raw_bytes; rest != 0;) {
       sizes.push_back(std::min<std::uint64_t>(rest, kPartPieceBytes));
       rest -= sizes.back();

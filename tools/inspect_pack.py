@@ -27,7 +27,8 @@ FRAME_BYTES_MAX = PART_BYTES_MAX = 1 << 30
 DIRECTORY_BYTES_MAX = 256 << 20
 MANIFEST_BYTES_MAX = 1 << 20
 NAR_BYTES_MAX = SEQUENCE_MAX = (1 << 63) - 1
-PART_INLINE_BYTES_MAX, PIECE_BYTES = 128, 256 << 10
+PART_INLINE_BYTES_MAX, HASH_LIST_INLINE_BYTES_MAX, PIECE_BYTES = 128, 16 << 10, 256 << 10
+STORE_HASH_BYTES, STORE_HASH_CHARACTERS = 20, 32
 NAME_BYTES_MAX = 4096
 ENTRY_NAME_BYTES_MAX, ENTRY_PATH_BYTES_MAX, TARGET_BYTES_MAX = 255, 4095, 4095
 CODECS = {0: "none", 10: "zstd", 20: "lz4", 30: "xz", 40: "bzip2"}
@@ -231,11 +232,11 @@ def read_recipe(fields):
     return recipe
 
 
-def read_part(fields, label, items, bytes_each, read_items):
+def read_part(fields, label, items, bytes_each, read_items, inline_bytes_max=PART_INLINE_BYTES_MAX):
     raw_bytes = fields.varint(f"{label}: raw_bytes", PART_BYTES_MAX)
     fields.need(items <= raw_bytes // bytes_each, f"{label} is too small for its items")
     pieces = fields.varint(f"{label}: piece_count")
-    expected = 0 if raw_bytes <= PART_INLINE_BYTES_MAX else -(-raw_bytes // PIECE_BYTES)
+    expected = 0 if raw_bytes <= inline_bytes_max else -(-raw_bytes // PIECE_BYTES)
     fields.need(pieces == expected, f"{label} of this size has {expected} pieces")
     if pieces:
         return {"raw_bytes": raw_bytes, "pieces": [fields.digest(f"{label}: digest") for _ in range(pieces)]}
@@ -299,6 +300,44 @@ def read_entry_table(fields, count, nar_bytes):
     return entries
 
 
+NIX_DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
+
+
+def spelled(store_hash):
+    number = int.from_bytes(store_hash, "little")
+    return "".join(NIX_DIGITS[number >> (5 * i) & 31] for i in reversed(range(STORE_HASH_CHARACTERS)))
+
+
+def read_hash_list(fields):
+    hashes = []
+    while fields.at < len(fields.data):
+        hashes.append(spelled(fields.raw(STORE_HASH_BYTES, f"hash {len(hashes)}", spelled)))
+    fields.need(len(set(hashes)) == len(hashes), "a hash comes twice")
+    return hashes
+
+
+def read_position_list(fields, hashes, nar_bytes):
+    positions, end, named = [], 0, 0
+    while fields.at < len(fields.data):
+        begin = end + fields.varint("gap")
+        end = begin + STORE_HASH_CHARACTERS
+        fields.need(end <= nar_bytes, "a reference ends outside the NAR")
+        index = fields.varint("hash_index")
+        fields.need(index <= named and (hashes is None or index < len(hashes)), "a hash index is out of order")
+        named = max(named, index + 1)
+        positions.append({"offset_bytes": begin, "hash_index": index})
+    fields.need(hashes is None or named == len(hashes), "a hash is named by no reference")
+    return positions
+
+
+def read_references(fields, manifest):
+    hash_list = read_part(fields, "hash list", 1, STORE_HASH_BYTES, read_hash_list, HASH_LIST_INLINE_BYTES_MAX)
+    hashes = hash_list.get("items")
+    position_list = read_part(fields, "position list", 1, 2,
+                              lambda part: read_position_list(part, hashes, manifest["nar_bytes"]))
+    manifest.update(hash_list=hash_list, position_list=position_list)
+
+
 def read_manifest(data, at=0):
     if len(data) < len(MANIFEST_MAGIC) + CHECK_BYTES or not data.startswith(MANIFEST_MAGIC):
         raise Corrupt(f"not a manifest of version 1 at byte {at}")
@@ -311,7 +350,8 @@ def read_manifest(data, at=0):
     fields.raw(len(MANIFEST_MAGIC), "magic", lambda value: "version 1")
     manifest = {"format": "manifest", "nar_sha256": fields.digest("NAR SHA-256"),
                 "nar_bytes": fields.varint("nar_bytes", NAR_BYTES_MAX)}
-    fields.need(fields.varint("flags") == 0, "flags of a later version")
+    flags = fields.varint("flags", show=lambda value: {0: "0", 1: "1, has references"}.get(value, "?"))
+    fields.need(flags <= 1, "flags of a later version")
     manifest["recipe"] = read_recipe(fields)
     chunks, entries = fields.varint("chunk_count"), fields.varint("entry_count")
     manifest.update(chunk_count=chunks, entry_count=entries)
@@ -319,6 +359,8 @@ def read_manifest(data, at=0):
                                        lambda part: read_chunk_list(part, chunks, manifest["nar_bytes"]))
     manifest["entry_table"] = read_part(fields, "entry table", entries, 5,
                                         lambda part: read_entry_table(part, entries, manifest["nar_bytes"]))
+    if flags == 1:
+        read_references(fields, manifest)
     fields.end("the parts")
     check = Fields(data[-CHECK_BYTES:], at + len(body), fields.trace)
     check.raw(CHECK_BYTES, "check", lambda value: "BLAKE3 of what is before, first 16 bytes")

@@ -13,6 +13,7 @@ import bz2
 import hashlib
 import json
 import pathlib
+import re
 import sys
 
 import blake3_reference
@@ -76,16 +77,36 @@ def entry_table(entries):
     return out
 
 
-def part(raw):
-    if len(raw) <= 128:
+def part(raw, inline_bytes_max=128):
+    if len(raw) <= inline_bytes_max:
         return varints(len(raw), 0) + raw
     pieces = [raw[i:i + (256 << 10)] for i in range(0, len(raw), 256 << 10)]
     return varints(len(raw), len(pieces)) + b"".join(map(blake3, pieces))
 
 
-def manifest(nar_sha256, nar_bytes, recipe, chunks, entries):
-    body = (b"CKMANIF\1" + nar_sha256 + varints(nar_bytes, 0) + recipe + varints(len(chunks), len(entries)) +
-            part(chunk_list(chunks)) + part(entry_table(entries)))
+NIX_DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
+
+
+def reference_lists(data):
+    """The hash list and the position list of what `data` refers to."""
+    hashes, positions, end = [], b"", 0
+    for found in re.finditer(rb"/nix/store/([%s]{32})" % NIX_DIGITS.encode(), data):
+        number = 0
+        for character in found[1].decode():
+            number = number * 32 + NIX_DIGITS.index(character)
+        spelled = number.to_bytes(20, "little")
+        if spelled not in hashes:
+            hashes.append(spelled)
+        positions += varints(found.start(1) - end, hashes.index(spelled))
+        end = found.end(1)
+    return b"".join(hashes), positions
+
+
+def manifest(nar_sha256, nar_bytes, recipe, chunks, entries, references=None):
+    body = (b"CKMANIF\1" + nar_sha256 + varints(nar_bytes, 1 if references else 0) + recipe +
+            varints(len(chunks), len(entries)) + part(chunk_list(chunks)) + part(entry_table(entries)))
+    if references:
+        body += part(references[0], 16 << 10) + part(references[1])
     return body + blake3(body)[:16]
 
 
@@ -189,6 +210,19 @@ def large_manifest():
     return manifest(sha256(b"large"), sum(size for _, size in chunks), DEFAULT_RECIPE, chunks, [])
 
 
+SCRIPT = (b"#!/nix/store/kpcd173cq987hw957sx6m0868wv3x6d9-bash/bin/sh\n"
+          b"exec /nix/store/y5q4drg5558zk8aamsx6xliv3i23x644-sed/bin/sed "
+          b"-f /nix/store/kpcd173cq987hw957sx6m0868wv3x6d9-bash/f\n")
+
+
+def references_manifest():
+    """The script of doc/format/references.md 40 times, so that the positions are a piece."""
+    data = SCRIPT * 40
+    normalized = re.sub(rb"(?<=/nix/store/)[0-9a-z]{32}", b"e" * 32, data)
+    return manifest(sha256(data), len(data), DEFAULT_RECIPE, [(blake3(normalized), len(data))], [],
+                    reference_lists(data))
+
+
 def rejected():
     """What nobody may read: lines of format, payload end, bytes and the reason."""
     digest = bytes(range(32))
@@ -258,7 +292,17 @@ def rejected_manifests():
     yield good[:-1], "the last byte is missing"
     yield good + b"\0", "a byte too many"
     yield b"CKMANIF\2" + good[8:], "a later version"
-    yield sealed(body(flags=1)), "flags of a later version"
+    yield sealed(body(flags=2)), "flags of a later version"
+    yield sealed(body(flags=1)), "references that are announced and not there"
+    yield sealed(body(tail=part(digest[:20]) + part(b"\0\0"))), "references that are not announced"
+    for hashes, positions, reason in ((b"", b"", "references without any"), (digest[:20], b"", "no position"),
+                                      (digest[:19], b"\0\0", "half a hash"), (digest[:20], b"\0", "half a position"),
+                                      (digest[:20], varints(69, 0), "a reference that ends outside the NAR"),
+                                      (digest[:20], varints(0, 1), "a reference to a hash that is not there"),
+                                      (digest[:20] * 2, varints(0, 0, 0, 1), "a hash twice"),
+                                      (bytes(20) + digest[:20], varints(0, 0), "a hash that nothing names")):
+        yield sealed(body(flags=1, tail=part(hashes, 16 << 10) + part(positions))), reason
+    yield sealed(body(flags=1, tail=varints(20, 1) + digest + part(b"\0\0"))), "a small hash list in a piece"
     yield sealed(body(tail=b"\0")), "a byte behind the parts"
     yield sealed(body(nar_bytes=1 << 63)), "a NAR beyond 63 bits"
     for i, value, reason in ((0, 0, "algorithm 0, of a later version"), (0, 4, "algorithm 4, of a later version"),
@@ -312,6 +356,7 @@ def files():
     yield "tree.manifest", tree_manifest()
     yield "tree.entries", entry_table(TREE)
     yield "large.manifest", large_manifest()
+    yield "references.manifest", references_manifest()
     lines = ["# format, payload end, bytes, why nobody may read them (tools/make_format_vectors.py)"]
     lines += [f"{kind} {end} {data.hex() or '-'} {reason}" for kind, end, data, reason in rejected()]
     yield "rejected.txt", ("\n".join(lines) + "\n").encode()
@@ -330,7 +375,7 @@ def check_by_reading():
     """The reader of tools/inspect_pack.py takes all samples and none of the rejected ones."""
     for data in (tiny_pack(), records_pack(), object_pack()):
         inspect_pack.read_pack(data)
-    for data in (tiny_manifest(), tree_manifest(), large_manifest()):
+    for data in (tiny_manifest(), tree_manifest(), large_manifest(), references_manifest()):
         inspect_pack.read_manifest(data)
     for kind, end, data, reason in rejected():
         try:

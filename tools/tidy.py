@@ -23,7 +23,7 @@ FLOORS = {
 # Which folder implements a public header; the header is on that folder's floor.
 PUBLIC_HEADERS = {
     "error": "base", "bytes": "base", "threads": "base", "digest": "base", "sink": "base",
-    "nar": "nar", "nar_listing": "nar", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
+    "nar": "nar", "nar_listing": "nar", "references": "refs", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
     "nar_tree": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
     "maintain": "pipeline",

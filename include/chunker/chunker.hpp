@@ -16,9 +16,10 @@
 #include "chunker/sink.hpp"         // where bytes go
 
 // From bytes to chunks
-#include "chunker/chunk.hpp"     // ChunkExtent
-#include "chunker/chunking.hpp"  // ChunkingOptions, NarAwareChunker
-#include "chunker/recipe.hpp"    // everything that decides cut points
+#include "chunker/chunk.hpp"       // ChunkExtent
+#include "chunker/chunking.hpp"    // ChunkingOptions, NarAwareChunker
+#include "chunker/recipe.hpp"      // everything that decides cut points
+#include "chunker/references.hpp"  // the store hashes inside a NAR, taken out before it is cut
 
 // From chunks to digests and frames
 #include "chunker/codec.hpp"  // CompressionCodec, CodecRegistry, CompressionStrategy

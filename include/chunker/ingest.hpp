@@ -32,7 +32,9 @@ struct IngestSource {
 struct IngestOptions {
   ChunkingOptions chunking = ChunkingOptions::nar();
   CompressionStrategy strategy = CompressionStrategy::balanced;
-  unsigned threads = 0;  ///< 0 means one per available processor.
+  /// References are taken out behind this prefix (doc/format/references.md); empty leaves them in the data.
+  std::string store_prefix = "/nix/store/";
+  unsigned threads = 0;    ///< 0 means one per available processor.
   std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.
 };
 
@@ -41,6 +43,7 @@ struct IngestedNar {
   std::string name;
   Digest nar_sha256;
   std::uint64_t nar_bytes = 0;
+  std::uint64_t references = 0;  ///< Store hashes inside it that were taken out.
   std::uint64_t chunks = 0;
   std::uint64_t new_chunks = 0;        ///< Chunks that the store did not have.
   std::uint64_t new_raw_bytes = 0;     ///< Their size.
@@ -66,7 +69,7 @@ using OnProgress = std::function<void(const Progress&)>;
 /// chunk"). A source that fails is reported and the rest go on. A name that meant another NAR means
 /// the new one from now on; the older NAR is kept under NAME~ and 12 digits of its hash.
 /// Threads: `store` may be used by others meanwhile.
-/// Errors:  only those that end the whole operation: io_no_space, io_* from the store, cancelled.
+/// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_* from the store, cancelled.
 ///          Sources that were acknowledged before stay; the others were reported as failed.
 /// Cost:    about 30 MiB per thread; bytes are read once.
 [[nodiscard]] Result<void> ingest(Store& store, std::span<const IngestSource> sources,

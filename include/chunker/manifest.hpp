@@ -6,6 +6,7 @@
 #include "chunker/digest.hpp"
 #include "chunker/nar.hpp"
 #include "chunker/recipe.hpp"
+#include "chunker/references.hpp"
 
 namespace chunker {
 
@@ -22,8 +23,9 @@ struct Manifest {
   Digest nar_sha256;  ///< Of the archive as Nix writes it; the manifest's key.
   std::uint64_t nar_bytes = 0;
   Recipe recipe;
-  std::vector<ChunkReference> chunks;
+  std::vector<ChunkReference> chunks;  ///< Of the NAR with its references taken out.
   std::vector<NarEntry> entries;
+  References references{};
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };

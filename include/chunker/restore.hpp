@@ -30,7 +30,21 @@ struct RestoreOptions {
 [[nodiscard]] Result<void> restore(const Store& store, const Digest& nar_sha256,
                                    const ByteSink& sink, const RestoreOptions& options = {});
 
-/// The same into a file, which appears under `path` only once it is complete and verified; a file
+/// A stretch of a NAR.
+struct ByteRange {
+  std::uint64_t offset_bytes = 0;
+  std::uint64_t size_bytes = 0;
+};
+
+/// Gives part of a NAR back, in order: the chunks it touches are read and verified, and no others.
+/// Threads, cost: as restore().
+/// Errors:  those of restore(), except that the whole NAR's SHA-256 is not known; invalid_argument for a range
+///          outside the NAR.
+[[nodiscard]] Result<void> restore_range(const Store& store, const Digest& nar_sha256,
+                                         ByteRange range, const ByteSink& sink,
+                                         const RestoreOptions& options = {});
+
+/// The whole NAR into a file, which appears under `path` only once it is complete and verified; a file
 /// that was there before is replaced then.
 [[nodiscard]] Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
                                            const std::filesystem::path& path,

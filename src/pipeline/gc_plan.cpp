@@ -21,8 +21,8 @@ Result<Liveness> Liveness::mark(Store::Parts& parts) {
   auto& needed = liveness.needed_;
   CHUNKER_TRY_VOID(parts.index->for_each_manifest([&](const auto& entry) -> Result<void> {
     CHUNKER_TRY(const auto head, store::read_manifest_head(parts, entry.first));
-    needed.insert(head.chunk_list.pieces.begin(), head.chunk_list.pieces.end());
-    needed.insert(head.entry_table.pieces.begin(), head.entry_table.pieces.end());
+    const auto pieces = head.pieces();
+    needed.insert(pieces.begin(), pieces.end());
     CHUNKER_TRY(const auto chunks, store::read_chunk_list(parts, head));
     for (const ChunkReference& chunk : chunks) {
       // A store with holes is repaired first: what fills them may come back, and need the rest.

@@ -9,7 +9,7 @@
 #include "store/parts.hpp"
 #include "store/writer.hpp"
 
-// The way in (ARCHITECTURE.md, "The life of one chunk"): read, cut, hash, known?, compress, pack, manifest,
+// The way in (ARCHITECTURE.md, "The life of one chunk"): read, references taken out, cut, hash, known?, compress, pack, manifest,
 // durable, acknowledged. Each NAR's stages are in nar_ingest.cpp; here many NARs run side by side.
 namespace chunker {
 namespace {
@@ -73,6 +73,12 @@ Result<void> ingest_source(const IngestShared& shared, const IngestSource& sourc
   });
 }
 
+Result<std::optional<refs::ReferenceNormalizer>> normalizer_of(const IngestOptions& options) {
+  if (options.store_prefix.empty()) return std::nullopt;
+  CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make(options.store_prefix));
+  return normalizer;
+}
+
 Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                         const IngestOptions& options, const OnIngested& on_ingested,
                         const OnProgress& on_progress) {
@@ -82,6 +88,8 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   }
   CHUNKER_TRY(auto chunking, options.chunking.resolve());
   CHUNKER_TRY(const CompressionCodec codec, parts.options.codecs->for_strategy(options.strategy));
+
+  CHUNKER_TRY(auto normalizer, normalizer_of(options));
 
   const unsigned threads = pipeline::thread_count(options.threads);
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
@@ -94,6 +102,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             parts.options.hash,
                             std::move(chunking),
                             options.chunking.recipe,
+                            std::move(normalizer),
                             threads,
                             options.stop,
                             progress,

@@ -24,7 +24,11 @@ constexpr std::size_t kSlabsPerThread = 2;
 class NarIngest {
  public:
   NarIngest(const IngestShared& shared, const IngestSource& source, std::unique_ptr<Input> input)
-      : shared_(shared), source_(source), input_(std::move(input)), chunker_(shared.chunking) {}
+      : shared_(shared),
+        source_(source),
+        input_(std::move(input)),
+        normalizer_(shared.normalizer),
+        chunker_(shared.chunking) {}
 
   Result<void> run();
   Result<void> stage(std::function<void(const Result<IngestedNar>&)> on_durable);
@@ -34,6 +38,10 @@ class NarIngest {
 
   SlabPtr read_and_cut(tbb::flow_control& flow);
   Result<bool> fill(Slab& slab);
+  Result<void> read_more(Slab& slab);
+  std::size_t normalize(Slab& slab);
+  void begin(Slab& slab);
+  void keep_rest(const Slab& slab);
   Result<void> check_is_nar(Bytes head);
   void store_chunks(Slab& slab);
   Result<void> hash_and_put(Slab& slab);
@@ -44,8 +52,10 @@ class NarIngest {
   const IngestShared& shared_;
   const IngestSource& source_;
   std::unique_ptr<Input> input_;
+  std::optional<refs::ReferenceNormalizer> normalizer_;
   NarAwareChunker chunker_;
-  ByteBuffer carry_;  ///< What lies behind the last chunk.
+  ByteBuffer carry_;           ///< What lies behind the last chunk.
+  std::size_t carry_cut_ = 0;  ///< How much of it the chunker has seen.
   std::uint64_t carry_offset_ = 0;
   bool ended_ = false;
   Sha256Stream sha256_;
@@ -64,7 +74,7 @@ void NarIngest::fail(Error error) {
   failed_ = true;
 }
 
-/// Stage 1, in order: the next bytes, and the chunks that end in them.
+/// Stage 1, in order: the next bytes, without their references, and the chunks that end in them.
 NarIngest::SlabPtr NarIngest::read_and_cut(tbb::flow_control& flow) {
   if (!ended_ && !failed_) {
     auto slab = shared_.slabs.take();
@@ -77,36 +87,66 @@ NarIngest::SlabPtr NarIngest::read_and_cut(tbb::flow_control& flow) {
   return nullptr;
 }
 
-/// Reads until a chunk is certain or the input ends; false if there is nothing more.
-Result<bool> NarIngest::fill(Slab& slab) {
+void NarIngest::begin(Slab& slab) {
   slab.chunks.clear();
-  slab.references.clear();
+  slab.taken_out.clear();
+  slab.chunk_list.clear();
   slab.waits_for.clear();
   slab.bytes.clear();
   slab.bytes.append(carry_);
-  slab.fresh_begin = carry_.size();
+  slab.fresh_begin = slab.fresh_end = carry_cut_;
   slab.offset_bytes = carry_offset_;
-  while (slab.chunks.empty() && !ended_) {
-    if (shared_.stop.stop_requested()) {
-      return base::fail(ErrorCode::cancelled, "stopped on request");
-    }
-    const std::size_t old_size = slab.bytes.size();
-    slab.bytes.resize(old_size + kSlabBytes);
-    CHUNKER_TRY(const std::size_t count, input_->read(slab.bytes.span().subspan(old_size)));
-    slab.bytes.resize(old_size + count);
-    CHUNKER_TRY_VOID(chunker_.feed(slab.bytes.view().subspan(old_size), slab.chunks));
-    ended_ = count < kSlabBytes;
-    if (slab.offset_bytes == 0) CHUNKER_TRY_VOID(check_is_nar(slab.bytes));
-    if (ended_) CHUNKER_TRY_VOID(chunker_.finish(slab.chunks));
-    shared_.progress.add_bytes(count);
-  }
+}
+
+/// Reads until a chunk is certain or the input ends; false if there is nothing more.
+Result<bool> NarIngest::fill(Slab& slab) {
+  begin(slab);
+  while (slab.chunks.empty() && !ended_) CHUNKER_TRY_VOID(read_more(slab));
   if (slab.chunks.empty()) return false;
+  keep_rest(slab);
+  return true;
+}
+
+Result<void> NarIngest::read_more(Slab& slab) {
+  if (shared_.stop.stop_requested()) {
+    return base::fail(ErrorCode::cancelled, "stopped on request");
+  }
+  const std::size_t old_size = slab.bytes.size();
+  slab.bytes.resize(old_size + kSlabBytes);
+  CHUNKER_TRY(const std::size_t count, input_->read(slab.bytes.span().subspan(old_size)));
+  slab.bytes.resize(old_size + count);
+  ended_ = count < kSlabBytes;
+  const std::size_t final_bytes = normalize(slab);
+  CHUNKER_TRY_VOID(
+      chunker_.feed(slab.bytes.view().subspan(slab.fresh_end, final_bytes), slab.chunks));
+  slab.fresh_end += final_bytes;
+  if (slab.offset_bytes == 0) CHUNKER_TRY_VOID(check_is_nar(slab.bytes));
+  if (ended_) CHUNKER_TRY_VOID(chunker_.finish(slab.chunks));
+  shared_.progress.add_bytes(count);
+  return {};
+}
+
+/// Takes the references out of what follows the fresh bytes; returns how much of it is final.
+std::size_t NarIngest::normalize(Slab& slab) {
+  const MutableBytes data = slab.bytes.span().subspan(slab.fresh_end);
+  if (!normalizer_) return data.size();
+  const auto& found = normalizer_->found();
+  std::size_t next = found.positions.size();
+  const std::size_t final_bytes = normalizer_->normalize(data, ended_);
+  for (; next < found.positions.size(); ++next) {
+    const auto& position = found.positions[next];
+    slab.taken_out.push_back({position.offset_bytes, found.hashes[position.hash_index]});
+  }
+  return final_bytes;
+}
+
+void NarIngest::keep_rest(const Slab& slab) {
   const ChunkExtent& last = slab.chunks.back();
   carry_offset_ = last.offset_bytes + last.size_bytes;
+  const auto rest_begin = static_cast<std::size_t>(carry_offset_ - slab.offset_bytes);
   carry_.clear();
-  carry_.append(
-      slab.bytes.view().subspan(static_cast<std::size_t>(carry_offset_ - slab.offset_bytes)));
-  return true;
+  carry_.append(slab.bytes.view().subspan(rest_begin));
+  carry_cut_ = slab.fresh_end - rest_begin;
 }
 
 Result<void> NarIngest::check_is_nar(Bytes head) {
@@ -134,19 +174,22 @@ Result<void> NarIngest::hash_and_put(Slab& slab) {
   shared_.hash.hash_many(inputs, digests);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     chunks.push_back({digests[i], inputs[i]});
-    slab.references.push_back({digests[i], inputs[i].size()});
+    slab.chunk_list.push_back({digests[i], inputs[i].size()});
   }
   CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, slab.waits_for));
   return {};
 }
 
-/// Stage 3, in order: the NAR's own hash, and the list of its chunks.
+/// Stage 3, in order: the hash of the NAR as it came, and the list of its chunks.
 void NarIngest::hash_and_collect(SlabPtr slab) {
   std::unique_ptr<Slab> done(slab);
   auto collected = catching([&]() -> Result<void> {
+    for (const refs::Reference& reference : done->taken_out) {
+      refs::restore_reference(reference, done->offset_bytes, done->bytes.span());
+    }
     sha256_.update(done->fresh());
-    manifest_.chunks.insert(manifest_.chunks.end(), done->references.begin(),
-                            done->references.end());
+    manifest_.chunks.insert(manifest_.chunks.end(), done->chunk_list.begin(),
+                            done->chunk_list.end());
     waits_for_.insert(waits_for_.end(), done->waits_for.begin(), done->waits_for.end());
     stored_ += std::exchange(done->stored, {});
     shared_.slabs.give(std::move(done));
@@ -191,6 +234,7 @@ Result<void> NarIngest::stage(std::function<void(const Result<IngestedNar>&)> on
   manifest_.nar_bytes = carry_offset_;
   manifest_.recipe = shared_.recipe;
   manifest_.entries = std::move(chunker_.entries());
+  if (normalizer_) manifest_.references = std::move(*normalizer_).take();
   CHUNKER_TRY(auto encoded, store::encode_manifest(manifest_, shared_.hash));
   CHUNKER_TRY_VOID(put_pieces(encoded));
 
@@ -200,6 +244,7 @@ Result<void> NarIngest::stage(std::function<void(const Result<IngestedNar>&)> on
   if (nar.name.empty()) nar.name = manifest_.nar_sha256.hex();
   nar.nar_sha256 = manifest_.nar_sha256;
   nar.nar_bytes = manifest_.nar_bytes;
+  nar.references = manifest_.references.positions.size();
   nar.chunks = manifest_.chunks.size();
   nar.new_chunks = stored_.chunks;
   nar.new_raw_bytes = stored_.raw_bytes;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "chunker/chunking.hpp"
@@ -13,6 +14,7 @@
 #include "pipeline/input.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
+#include "refs/references.hpp"
 #include "store/parts.hpp"
 #include "store/writer.hpp"
 
@@ -22,13 +24,17 @@ namespace chunker::pipeline {
 struct Slab {
   ByteBuffer bytes;
   std::size_t fresh_begin = 0;      ///< Before this lies what the slab before had left over.
+  std::size_t fresh_end = 0;        ///< Behind it what is not yet cut: it may begin a reference.
   std::uint64_t offset_bytes = 0;   ///< Of the first byte, in the NAR.
   std::vector<ChunkExtent> chunks;  ///< Offsets in the NAR.
-  std::vector<ChunkReference> references;
+  std::vector<refs::Reference> taken_out;  ///< Of the fresh bytes.
+  std::vector<ChunkReference> chunk_list;
   std::vector<Digest> waits_for;
   StoredBytes stored;
 
-  [[nodiscard]] Bytes fresh() const noexcept { return bytes.view().subspan(fresh_begin); }
+  [[nodiscard]] Bytes fresh() const noexcept {
+    return bytes.view().subspan(fresh_begin, fresh_end - fresh_begin);
+  }
   [[nodiscard]] Bytes bytes_of(const ChunkExtent& chunk) const noexcept {
     return bytes.view().subspan(static_cast<std::size_t>(chunk.offset_bytes - offset_bytes),
                                 static_cast<std::size_t>(chunk.size_bytes));
@@ -41,6 +47,8 @@ struct IngestShared {
   const HashAlgorithm& hash;
   std::shared_ptr<const ResolvedOptions> chunking;
   Recipe recipe;
+  std::optional<refs::ReferenceNormalizer>
+      normalizer;  ///< At the beginning of a stream; to be copied.
   unsigned threads;
   std::stop_token stop;
   ProgressMeter& progress;

@@ -12,6 +12,7 @@
 #include "base/try.hpp"
 #include "chunker/hash.hpp"
 #include "pipeline/workers.hpp"
+#include "refs/references.hpp"
 #include "store/manifest_reader.hpp"
 
 namespace chunker::pipeline {
@@ -23,24 +24,36 @@ constexpr std::size_t kLocateAhead = 256;
 
 class NarRestore {
  public:
-  NarRestore(const RestoreShared& shared, std::vector<ChunkReference> chunks, const ByteSink& sink)
-      : shared_(shared), chunks_(std::move(chunks)), sink_(sink) {}
+  NarRestore(const RestoreShared& shared, std::vector<ChunkReference> chunks, References references,
+             const ByteSink& sink)
+      : shared_(shared),
+        chunks_(std::move(chunks)),
+        references_(std::move(references)),
+        sink_(sink) {}
 
-  Result<Digest> run();
+  /// Leaves out what lies outside `range`.
+  void narrow(ByteRange range);
+  Result<void> run();
+  /// The hash of the whole NAR, if it was not narrowed.
+  Digest digest() { return sha256_.finish(); }
 
  private:
   FrameRun* plan(tbb::flow_control& flow);
   Result<bool> locate_ahead();
   void decode(FrameRun& run);
   Result<void> decode_frame(FrameRun& run);
-  void hash(const FrameRun& run);
+  void hash(FrameRun& run);
+  Bytes wanted(Bytes bytes, std::uint64_t offset_bytes) const;
   void write(FrameRun* run);
   void fail(Error error);
 
   const RestoreShared& shared_;
-  const std::vector<ChunkReference> chunks_;
+  std::vector<ChunkReference> chunks_;
+  const References references_;
+  std::optional<ByteRange> range_;
   const ByteSink& sink_;
   std::size_t located_ = 0;  ///< Chunks looked up so far.
+  std::uint64_t located_bytes_ = 0;
   std::vector<FrameRun::Piece> ahead_;
   std::size_t ahead_next_ = 0;
   Sha256Stream sha256_;
@@ -54,6 +67,21 @@ void NarRestore::fail(Error error) {
   const base::Lock lock(error_mutex_);
   if (!error_) error_ = std::move(error);
   failed_ = true;
+}
+
+void NarRestore::narrow(ByteRange range) {
+  const std::uint64_t end = range.offset_bytes + range.size_bytes;
+  range_ = range;
+  std::size_t first = 0, behind = 0;
+  std::uint64_t offset = 0;
+  for (; behind < chunks_.size() && offset < end; ++behind) {
+    offset += chunks_[behind].size_bytes;
+    if (offset > range.offset_bytes) continue;
+    first = behind + 1;
+    located_bytes_ = offset;
+  }
+  chunks_.resize(behind);
+  located_ = first;
 }
 
 /// Looks up where the next chunks lie; false if there are none.
@@ -74,10 +102,18 @@ Result<bool> NarRestore::locate_ahead() {
       return base::fail(ErrorCode::store_corrupt, "manifest and index disagree on a chunk's size",
                         Error::kNoOffset, digests[i].hex());
     }
-    ahead_.push_back({digests[i], *locations[i], {}});
+    ahead_.push_back({digests[i], *locations[i], located_bytes_});
+    located_bytes_ += locations[i]->chunk_bytes;
   }
   located_ += count;
   return true;
+}
+
+/// Whether `next` can be decoded along with the one before it: the same frame, and further on in it, since
+/// a chunk that comes twice has other references each time.
+bool follows(const FrameRun::Piece& before, const FrameRun::Piece& next) {
+  return next.location.same_frame(before.location) &&
+         next.location.offset_in_frame > before.location.offset_in_frame;
 }
 
 /// Stage 1, in order: the next chunks that lie in one frame.
@@ -95,12 +131,11 @@ FrameRun* NarRestore::plan(tbb::flow_control& flow) {
   run->pieces.clear();
   do {
     run->pieces.push_back(ahead_[ahead_next_++]);
-  } while (ahead_next_ < ahead_.size() &&
-           ahead_[ahead_next_].location.same_frame(run->pieces.front().location));
+  } while (ahead_next_ < ahead_.size() && follows(run->pieces.back(), ahead_[ahead_next_]));
   return run.release();
 }
 
-/// Stage 2, side by side: read, decode, verify each chunk.
+/// Stage 2, side by side: read, decode, verify each chunk, put the references back.
 void NarRestore::decode(FrameRun& run) {
   if (failed_) return;
   auto decoded = catching([&] { return decode_frame(run); });
@@ -110,30 +145,44 @@ void NarRestore::decode(FrameRun& run) {
 Result<void> NarRestore::decode_frame(FrameRun& run) {
   store::FrameReader& reader = shared_.readers.local();
   CHUNKER_TRY_VOID(reader.load(run.pieces.front().location));
-  for (FrameRun::Piece& piece : run.pieces) {
-    CHUNKER_TRY(piece.bytes, reader.chunk(piece.digest, piece.location));
+  for (const FrameRun::Piece& piece : run.pieces) {
+    CHUNKER_TRY_VOID(reader.chunk(piece.digest, piece.location));
   }
   run.frame = reader.take(std::move(run.frame));
+  for (const FrameRun::Piece& piece : run.pieces) {
+    refs::restore_references(references_, piece.offset_bytes, run.bytes_of(piece));
+  }
   return {};
 }
 
 /// Stage 3, in order: the NAR's own hash.
-void NarRestore::hash(const FrameRun& run) {
-  if (failed_) return;
-  for (const FrameRun::Piece& piece : run.pieces) sha256_.update(piece.bytes);
+void NarRestore::hash(FrameRun& run) {
+  if (failed_ || range_) return;
+  for (const FrameRun::Piece& piece : run.pieces) sha256_.update(run.bytes_of(piece));
+}
+
+/// What is to go out of the bytes that lie at `offset_bytes`.
+Bytes NarRestore::wanted(Bytes bytes, std::uint64_t offset_bytes) const {
+  if (!range_) return bytes;
+  const std::uint64_t begin = std::max(range_->offset_bytes, offset_bytes);
+  const std::uint64_t end =
+      std::min(range_->offset_bytes + range_->size_bytes, offset_bytes + bytes.size());
+  return bytes.subspan(static_cast<std::size_t>(begin - offset_bytes),
+                       static_cast<std::size_t>(end - begin));
 }
 
 /// Stage 4, in order: out.
 void NarRestore::write(FrameRun* run) {
   for (const FrameRun::Piece& piece : run->pieces) {
     if (failed_) break;
-    if (auto written = sink_(piece.bytes); !written) fail(std::move(written).error());
-    if (shared_.progress != nullptr) shared_.progress->add_bytes(piece.bytes.size());
+    const Bytes bytes = wanted(run->bytes_of(piece), piece.offset_bytes);
+    if (auto written = sink_(bytes); !written) fail(std::move(written).error());
+    if (shared_.progress != nullptr) shared_.progress->add_bytes(bytes.size());
   }
   shared_.runs.give(std::unique_ptr<FrameRun>(run));
 }
 
-Result<Digest> NarRestore::run() {
+Result<void> NarRestore::run() {
   using tbb::filter_mode;
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_pipeline(
@@ -155,18 +204,25 @@ Result<Digest> NarRestore::run() {
   });
   const base::Lock lock(error_mutex_);
   if (error_) return std::unexpected(*std::exchange(error_, std::nullopt));
-  return sha256_.finish();
+  return {};
 }
 
 }  // namespace
 
 Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
-                         const ByteSink& sink) {
+                         std::optional<ByteRange> range, const ByteSink& sink) {
   CHUNKER_TRY(const auto head, store::read_manifest_head(shared.parts, nar_sha256));
+  if (range && (range->offset_bytes > head.nar_bytes ||
+                range->size_bytes > head.nar_bytes - range->offset_bytes)) {
+    return base::fail(ErrorCode::invalid_argument, "the range lies outside the NAR",
+                      head.nar_bytes);
+  }
   CHUNKER_TRY(auto chunks, store::read_chunk_list(shared.parts, head));
-  NarRestore nar(shared, std::move(chunks), sink);
-  CHUNKER_TRY(const Digest digest, nar.run());
-  if (digest != nar_sha256) {
+  CHUNKER_TRY(auto references, store::read_references(shared.parts, head));
+  NarRestore nar(shared, std::move(chunks), std::move(references), sink);
+  if (range) nar.narrow(*range);
+  CHUNKER_TRY_VOID(nar.run());
+  if (!range && nar.digest() != nar_sha256) {
     return base::fail(ErrorCode::digest_mismatch, "the restored NAR does not have its hash",
                       Error::kNoOffset, nar_sha256.hex());
   }

@@ -2,10 +2,12 @@
 
 #include <tbb/enumerable_thread_specific.h>
 
+#include <optional>
 #include <stop_token>
 
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "chunker/restore.hpp"
 #include "chunker/sink.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
@@ -19,10 +21,15 @@ struct FrameRun {
   struct Piece {
     Digest digest;
     store::ChunkLocation location;
-    Bytes bytes;  ///< Verified; in `frame`.
+    std::uint64_t offset_bytes;  ///< In the NAR.
   };
   std::vector<Piece> pieces;
   ByteBuffer frame;
+
+  [[nodiscard]] MutableBytes bytes_of(const Piece& piece) noexcept {
+    return frame.span().subspan(static_cast<std::size_t>(piece.location.offset_in_frame),
+                                static_cast<std::size_t>(piece.location.chunk_bytes));
+  }
 };
 
 /// What all NARs of one restore share.
@@ -35,8 +42,9 @@ struct RestoreShared {
   tbb::enumerable_thread_specific<store::FrameReader>& readers;
 };
 
-/// Gives one NAR back: its frames are read, decoded and verified side by side and written in order.
+/// Gives one NAR back, or the part of it in `range`: the frames it needs are read, decoded and verified side by
+/// side and written in order.
 [[nodiscard]] Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
-                                       const ByteSink& sink);
+                                       std::optional<ByteRange> range, const ByteSink& sink);
 
 }  // namespace chunker::pipeline

@@ -22,7 +22,7 @@ using pipeline::RestoreShared;
 Result<void> restore_into_file(const RestoreShared& shared, const Digest& nar_sha256,
                                const std::filesystem::path& path) {
   CHUNKER_TRY(auto output, resource::Replacement::begin(path));
-  CHUNKER_TRY_VOID(pipeline::restore_nar(shared, nar_sha256,
+  CHUNKER_TRY_VOID(pipeline::restore_nar(shared, nar_sha256, std::nullopt,
                                          [&output](Bytes bytes) { return output.append(bytes); }));
   return output.commit();
 }
@@ -66,7 +66,14 @@ std::uint64_t total_bytes(const Store& store, std::span<const RestoreJob> jobs) 
 Result<void> restore(const Store& store, const Digest& nar_sha256, const ByteSink& sink,
                      const RestoreOptions& options) {
   return restore_one(store, options, [&](const RestoreShared& shared) {
-    return pipeline::restore_nar(shared, nar_sha256, sink);
+    return pipeline::restore_nar(shared, nar_sha256, std::nullopt, sink);
+  });
+}
+
+Result<void> restore_range(const Store& store, const Digest& nar_sha256, ByteRange range,
+                           const ByteSink& sink, const RestoreOptions& options) {
+  return restore_one(store, options, [&](const RestoreShared& shared) {
+    return pipeline::restore_nar(shared, nar_sha256, range, sink);
   });
 }
 

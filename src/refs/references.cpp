@@ -68,6 +68,17 @@ bool ReferenceNormalizer::replace(std::span<std::byte, kStoreHashCharacters> cha
   return true;
 }
 
+void restore_reference(const Reference& reference, std::uint64_t offset_bytes,
+                       MutableBytes data) noexcept {
+  const auto characters = reference.hash.characters();
+  const std::uint64_t from = std::max(reference.offset_bytes, offset_bytes);
+  const std::uint64_t to =
+      std::min(reference.offset_bytes + kStoreHashCharacters, offset_bytes + data.size());
+  if (from >= to) return;
+  std::memcpy(data.data() + (from - offset_bytes),
+              characters.data() + (from - reference.offset_bytes), to - from);
+}
+
 void restore_references(const References& references, std::uint64_t offset_bytes,
                         MutableBytes data) noexcept {
   auto position = std::ranges::partition_point(
@@ -76,11 +87,8 @@ void restore_references(const References& references, std::uint64_t offset_bytes
       });
   const std::uint64_t end = offset_bytes + data.size();
   for (; position != references.positions.end() && position->offset_bytes < end; ++position) {
-    const auto characters = references.hashes[position->hash_index].characters();
-    const std::uint64_t from = std::max(position->offset_bytes, offset_bytes);
-    const std::uint64_t to = std::min(position->offset_bytes + kStoreHashCharacters, end);
-    std::memcpy(data.data() + (from - offset_bytes),
-                characters.data() + (from - position->offset_bytes), to - from);
+    restore_reference({position->offset_bytes, references.hashes[position->hash_index]},
+                      offset_bytes, data);
   }
 }
 

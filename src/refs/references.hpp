@@ -10,8 +10,8 @@
 #include "base/cpu.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/error.hpp"
+#include "chunker/references.hpp"
 #include "refs/prefix_scan.hpp"
-#include "refs/store_hash.hpp"
 
 // References: the 32 characters behind "/nix/store/". When packages are rebuilt because something below them
 // changed, often nothing else in their files does; with the references taken out, equal bytes are equal again.
@@ -25,24 +25,6 @@ inline constexpr std::size_t kReferenceCountMax = std::size_t{1} << 22;
 inline constexpr std::size_t kReferenceHashCountMax = std::size_t{1} << 16;
 /// What stands in place of a reference; no hash has it, so a normalized reference is never found again.
 inline constexpr std::byte kReferenceFiller{'e'};
-
-/// All that was taken out of one stream.
-/// Owns:    its lists.
-/// Threads: movable.
-/// Errors:  none.
-/// Cost:    20 bytes per distinct hash, 16 per reference.
-struct References {
-  struct Position {
-    std::uint64_t offset_bytes;  ///< Of the 32 characters, not of the prefix.
-    std::uint32_t hash_index;
-
-    friend bool operator==(const Position&, const Position&) = default;
-  };
-  std::vector<StoreHash> hashes;    ///< Distinct, in the order of their first occurrence.
-  std::vector<Position> positions;  ///< Ascending; they do not overlap.
-
-  friend bool operator==(const References&, const References&) = default;
-};
 
 /// Takes the references out of a stream: a store prefix, then 32 characters of Nix's alphabet, whatever
 /// follows. They are looked for from the front, each behind the one before. What is found does not depend on
@@ -64,7 +46,9 @@ class ReferenceNormalizer {
   /// final: all if `last`, else all but at most the prefix and 31 bytes.
   [[nodiscard]] std::size_t normalize(MutableBytes data, bool last);
 
-  /// What was found in all the data so far; this is used up.
+  /// What was found in all the data so far.
+  [[nodiscard]] const References& found() const noexcept { return references_; }
+  /// The same; this is used up.
   [[nodiscard]] References take() && { return std::move(references_); }
 
  private:
@@ -81,6 +65,16 @@ class ReferenceNormalizer {
   // Not a hash table: the keys are chosen by whoever made the NAR, who could make them all collide.
   std::map<StoreHash, std::uint32_t> indexes_;
 };
+
+/// One reference, on its own.
+struct Reference {
+  std::uint64_t offset_bytes;  ///< Of the 32 characters, not of the prefix.
+  StoreHash hash;
+};
+
+/// Puts one reference, or the part of it that lies in `data`, back; `data` is at `offset_bytes` of the stream.
+void restore_reference(const Reference& reference, std::uint64_t offset_bytes,
+                       MutableBytes data) noexcept;
 
 /// Puts back every reference, or part of one, that lies in `data`, which is at `offset_bytes` of the stream.
 /// `references` are a normalizer's or have been decoded. Cost: a binary search and 32 bytes per reference.

@@ -1,9 +1,8 @@
-#include "refs/store_hash.hpp"
-
-#include <cstdint>
 #include <string_view>
 
-namespace chunker::refs {
+#include "chunker/references.hpp"
+
+namespace chunker {
 namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdfghijklmnpqrsvwxyz";
@@ -59,4 +58,4 @@ std::array<std::byte, kStoreHashCharacters> StoreHash::characters() const noexce
   return text;
 }
 
-}  // namespace chunker::refs
+}  // namespace chunker

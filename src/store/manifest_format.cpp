@@ -6,6 +6,7 @@
 
 #include "base/try.hpp"
 #include "base/wire.hpp"
+#include "refs/reference_format.hpp"
 #include "store/entry_table.hpp"
 #include "store/field_reader.hpp"
 #include "store/pack.hpp"
@@ -20,9 +21,11 @@ constexpr std::string_view kMagic{"CKMANIF\x01", 8};
 constexpr std::size_t kVersionOffset = 7;
 constexpr std::size_t kCheckBytes = 16;
 constexpr std::size_t kChunkBytesMin = Digest::kBytes + 1;
+constexpr std::size_t kPositionBytesMin = 2;
+constexpr std::uint64_t kHasReferences = 1;  // the one flag of this version
 
-std::uint64_t piece_count_of(std::uint64_t raw_bytes) noexcept {
-  return raw_bytes <= kPartInlineBytesMax ? 0 : (raw_bytes + kPartPieceBytes - 1) / kPartPieceBytes;
+std::uint64_t piece_count_of(std::uint64_t raw_bytes, std::size_t inline_bytes_max) noexcept {
+  return raw_bytes <= inline_bytes_max ? 0 : (raw_bytes + kPartPieceBytes - 1) / kPartPieceBytes;
 }
 
 Bytes check_of(const Digest& digest) noexcept { return digest.view().first(kCheckBytes); }
@@ -70,13 +73,15 @@ Result<ByteBuffer> encode_chunk_list(const Manifest& manifest) {
   return list;
 }
 
-Result<void> append_part(Bytes raw, const HashAlgorithm& hash, EncodedManifest& to) {
+Result<void> append_part(Bytes raw, const HashAlgorithm& hash, EncodedManifest& to,
+                         std::size_t inline_bytes_max = kPartInlineBytesMax) {
   if (raw.size() > kPartBytesMax) {
     return fail(ErrorCode::invalid_argument, "a NAR has too many chunks or entries for a manifest");
   }
   append_varint(to.bytes, raw.size());
-  append_varint(to.bytes, piece_count_of(raw.size()));
-  if (piece_count_of(raw.size()) == 0) {
+  const std::uint64_t piece_count = piece_count_of(raw.size(), inline_bytes_max);
+  append_varint(to.bytes, piece_count);
+  if (piece_count == 0) {
     to.bytes.append(raw);
     return {};
   }
@@ -86,6 +91,14 @@ Result<void> append_part(Bytes raw, const HashAlgorithm& hash, EncodedManifest& 
     to.bytes.append(to.pieces.back().digest.view());
   }
   return {};
+}
+
+Result<void> append_references(const Manifest& manifest, const HashAlgorithm& hash,
+                               EncodedManifest& to) {
+  CHUNKER_TRY(const auto lists, refs::encode_references(manifest.references, manifest.nar_bytes));
+  if (lists.position_list.size() == 0) return {};
+  CHUNKER_TRY_VOID(append_part(lists.hash_list, hash, to, kHashListInlineBytesMax));
+  return append_part(lists.position_list, hash, to);
 }
 
 // Reading.
@@ -135,7 +148,8 @@ Result<Recipe> read_recipe(FieldReader& reader) {
 
 // A part takes `bytes_min` bytes or more for each of its `count` things.
 Result<ManifestHead::Part> read_part(FieldReader& reader, std::uint64_t count,
-                                     std::size_t bytes_min) {
+                                     std::size_t bytes_min,
+                                     std::size_t inline_bytes_max = kPartInlineBytesMax) {
   ManifestHead::Part part;
   const std::size_t begin = reader.offset();
   CHUNKER_TRY(part.raw_bytes,
@@ -146,7 +160,7 @@ Result<ManifestHead::Part> read_part(FieldReader& reader, std::uint64_t count,
   const std::size_t pieces_begin = reader.offset();
   CHUNKER_TRY(const auto piece_count,
               reader.count(Digest::kBytes, "a part has more pieces than bytes"));
-  if (piece_count != piece_count_of(part.raw_bytes)) {
+  if (piece_count != piece_count_of(part.raw_bytes, inline_bytes_max)) {
     return fail(ErrorCode::store_corrupt, "a part of this size has another number of pieces",
                 pieces_begin);
   }
@@ -202,6 +216,14 @@ Result<std::vector<ChunkReference>> read_chunks(Bytes list, std::uint64_t count,
 
 }  // namespace
 
+std::vector<Digest> ManifestHead::pieces() const {
+  std::vector<Digest> all;
+  for (const Part* part : {&chunk_list, &entry_table, &hash_list, &position_list}) {
+    all.insert(all.end(), part->pieces.begin(), part->pieces.end());
+  }
+  return all;
+}
+
 Result<EncodedManifest> encode_manifest(const Manifest& manifest, const HashAlgorithm& hash) {
   if (manifest.nar_bytes > kNarBytesMax) {
     return fail(ErrorCode::invalid_argument, "a NAR is larger than any file");
@@ -216,12 +238,13 @@ Result<EncodedManifest> encode_manifest(const Manifest& manifest, const HashAlgo
   encoded.bytes.append(bytes_of(kMagic));
   encoded.bytes.append(manifest.nar_sha256.view());
   append_varint(encoded.bytes, manifest.nar_bytes);
-  append_varint(encoded.bytes, 0);  // flags
+  append_varint(encoded.bytes, manifest.references.positions.empty() ? 0 : kHasReferences);
   append_recipe(encoded.bytes, manifest.recipe);
   append_varint(encoded.bytes, manifest.chunks.size());
   append_varint(encoded.bytes, manifest.entries.size());
   CHUNKER_TRY_VOID(append_part(chunk_list, hash, encoded));
   CHUNKER_TRY_VOID(append_part(entry_table, hash, encoded));
+  CHUNKER_TRY_VOID(append_references(manifest, hash, encoded));
   encoded.bytes.append(check_of(HashAlgorithm::blake3().hash(encoded.bytes)));
   return encoded;
 }
@@ -235,7 +258,7 @@ Result<ManifestHead> decode_manifest_head(Bytes bytes) {
   CHUNKER_TRY(head.nar_bytes, reader.varint_at_most(kNarBytesMax, "a NAR is larger than any file"));
   const std::size_t flags_begin = reader.offset();
   CHUNKER_TRY(const auto flags, reader.varint("a manifest's flags are cut off or malformed"));
-  if (flags != 0) {
+  if ((flags & ~kHasReferences) != 0) {
     return fail(ErrorCode::store_version, "a manifest has flags of a later version", flags_begin);
   }
   CHUNKER_TRY(head.recipe, read_recipe(reader));
@@ -243,6 +266,10 @@ Result<ManifestHead> decode_manifest_head(Bytes bytes) {
   CHUNKER_TRY(head.entry_count, reader.varint("an entry count is cut off or malformed"));
   CHUNKER_TRY(head.chunk_list, read_part(reader, head.chunk_count, kChunkBytesMin));
   CHUNKER_TRY(head.entry_table, read_part(reader, head.entry_count, kEntryBytesMin));
+  if ((flags & kHasReferences) != 0) {
+    CHUNKER_TRY(head.hash_list, read_part(reader, 1, StoreHash::kBytes, kHashListInlineBytesMax));
+    CHUNKER_TRY(head.position_list, read_part(reader, 1, kPositionBytesMin));
+  }
   CHUNKER_TRY_VOID(reader.end("bytes follow a manifest's parts"));
   return head;
 }
@@ -256,6 +283,13 @@ Result<std::vector<ChunkReference>> decode_chunk_list(const ManifestHead& head,
   return chunks;
 }
 
+Result<References> decode_reference_lists(const ManifestHead& head, const FetchPiece& fetch) {
+  ByteBuffer hash_buffer, position_buffer;
+  CHUNKER_TRY(const Bytes hashes, bytes_of_part(head.hash_list, fetch, hash_buffer));
+  CHUNKER_TRY(const Bytes positions, bytes_of_part(head.position_list, fetch, position_buffer));
+  return refs::decode_references(hashes, positions, head.nar_bytes);
+}
+
 Result<Manifest> decode_manifest(const ManifestHead& head, const FetchPiece& fetch) {
   Manifest manifest;
   manifest.nar_sha256 = head.nar_sha256;
@@ -267,6 +301,7 @@ Result<Manifest> decode_manifest(const ManifestHead& head, const FetchPiece& fet
   auto entries = decode_entries(table, head.entry_count, head.nar_bytes);
   if (!entries) return std::unexpected(std::move(entries).error().within("entry table"));
   manifest.entries = *std::move(entries);
+  CHUNKER_TRY(manifest.references, decode_reference_lists(head, fetch));
   return manifest;
 }
 

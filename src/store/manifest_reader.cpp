@@ -45,6 +45,11 @@ Result<std::vector<ChunkReference>> read_chunk_list(Store::Parts& parts, const M
   return decode_chunk_list(head, fetch_pieces(parts, reader));
 }
 
+Result<References> read_references(Store::Parts& parts, const ManifestHead& head) {
+  FrameReader reader(parts);
+  return decode_reference_lists(head, fetch_pieces(parts, reader));
+}
+
 Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256) {
   CHUNKER_TRY(const ManifestHead head, read_manifest_head(parts, nar_sha256));
   FrameReader reader(parts);

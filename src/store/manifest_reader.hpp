@@ -19,6 +19,8 @@ namespace chunker::store {
 /// The chunk list alone.
 [[nodiscard]] Result<std::vector<ChunkReference>> read_chunk_list(Store::Parts& parts,
                                                                   const ManifestHead& head);
+/// The references alone.
+[[nodiscard]] Result<References> read_references(Store::Parts& parts, const ManifestHead& head);
 [[nodiscard]] Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256);
 
 }  // namespace chunker::store

@@ -1,4 +1,4 @@
-#include "refs/store_hash.hpp"
+#include "chunker/references.hpp"
 
 #include <gtest/gtest.h>
 

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hex.hpp"
@@ -95,6 +96,35 @@ inline PackDirectory records_directory() {
                          .nar_sha256 = sha256("y"),
                          .added_unix_seconds = ~std::uint64_t{0}},
               RemovalRecord{.name = std::string(4096, 'n')}}};
+}
+
+/// The script of doc/format/references.md 40 times, with its references taken out.
+inline Manifest references_manifest() {
+  const std::string bash = "kpcd173cq987hw957sx6m0868wv3x6d9",
+                    sed = "y5q4drg5558zk8aamsx6xliv3i23x644";
+  const std::string filler(kStoreHashCharacters, 'e');
+  const auto script = [](const std::string& shell, const std::string& editor) {
+    return "#!/nix/store/" + shell + "-bash/bin/sh\nexec /nix/store/" + editor +
+           "-sed/bin/sed -f /nix/store/" + shell + "-bash/f\n";
+  };
+  Manifest manifest;
+  std::string original, normalized;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    for (const auto& [at, hash] : {std::pair{13, 0}, {74, 1}, {133, 0}}) {
+      manifest.references.positions.push_back(
+          {original.size() + static_cast<std::uint64_t>(at), static_cast<std::uint32_t>(hash)});
+    }
+    original += script(bash, sed);
+    normalized += script(filler, filler);
+  }
+  for (const std::string& hash : {bash, sed}) {
+    manifest.references.hashes.push_back(
+        *StoreHash::parse(bytes_of(hash).first<kStoreHashCharacters>()));
+  }
+  manifest.nar_sha256 = sha256(original);
+  manifest.nar_bytes = original.size();
+  manifest.chunks = {{blake3(normalized), normalized.size()}};
+  return manifest;
 }
 
 inline Manifest tree_manifest() {

@@ -74,7 +74,8 @@ struct Golden {
 std::vector<Golden> golden_manifests() {
   return {{"tiny.manifest", samples::tiny_manifest()},
           {"tree.manifest", samples::tree_manifest()},
-          {"large.manifest", samples::large_manifest()}};
+          {"large.manifest", samples::large_manifest()},
+          {"references.manifest", samples::references_manifest()}};
 }
 
 TEST(ManifestFormat, ReadsAndWritesTheGoldenFilesByteForByte) {
@@ -144,6 +145,18 @@ TEST(ManifestFormat, TheChunkListNeedsOnlyItsOwnPieces) {
   ASSERT_TRUE(chunks);
   EXPECT_EQ(*chunks, manifest.chunks);
   EXPECT_EQ(pieces.fetch_count(), 2);
+}
+
+TEST(ManifestFormat, OfTwoRebuildsTheHashesDifferAndThePiecesAreShared) {
+  Manifest manifest = samples::references_manifest();
+  const EncodedManifest before = encoded(manifest);
+  manifest.references.hashes[1].bytes[0] ^= std::byte{1};
+  const EncodedManifest after = encoded(manifest);
+  ASSERT_EQ(before.pieces.size(), 1U) << "the positions; hashes are inline";
+  ASSERT_EQ(after.pieces.size(), 1U);
+  EXPECT_EQ(after.pieces[0].digest, before.pieces[0].digest);
+  EXPECT_NE(text_of(after.bytes), text_of(before.bytes));
+  EXPECT_EQ(decode_manifest_head(after.bytes)->pieces(), std::vector{after.pieces[0].digest});
 }
 
 // What validates a reconstruction: from the manifest alone one knows which chunks hold which entry, and the
@@ -317,6 +330,11 @@ TEST(ManifestFormat, RefusesToWriteWhatItCouldNotRead) {
               HasSubstr("name"));
   EXPECT_THAT(message([](auto& m) { m.entries.back().size_bytes = ~0ULL; }), HasSubstr("beyond"));
   EXPECT_THAT(message([](auto& m) { m.entries[9].size_bytes += 1; }), HasSubstr("4095"));
+  EXPECT_THAT(message([](auto& m) {
+                m.references = samples::references_manifest().references;
+                m.references.positions[1].offset_bytes = m.nar_bytes - 31;
+              }),
+              HasSubstr("reference"));
 }
 
 TEST(ManifestFormat, PathsAreAsLongAsInAnArchiveAndNoLonger) {
