@@ -76,6 +76,16 @@ struct RebuildReport {
   std::uint64_t packs_damaged = 0;  ///< Skipped: their directory cannot be read.
   std::uint64_t chunks = 0;
   std::uint64_t nars = 0;
+  // What the old index tells, if it can be read.
+  bool compared = false;            ///< Whether there was one.
+  std::uint64_t packs_missing = 0;  ///< It knew them, and they are not there.
+  std::uint64_t chunks_lost = 0;    ///< It knew them, and no readable pack has them.
+  std::uint64_t names_kept = 0;     ///< Only lost packs recorded them; recorded anew.
+  // In any case.
+  std::uint64_t nars_damaged = 0;  ///< Names whose NARs cannot be restored as things stand.
+
+  /// Whether anything is not as it should be.
+  [[nodiscard]] bool is_damaged() const noexcept { return packs_damaged + nars_damaged != 0; }
 };
 
 /// Chunks and manifests in a directory (doc/format/store.md). What goes in and out of it is

@@ -17,14 +17,20 @@ Checks that packs, index and manifests fit together; with --content also that ev
 stored byte still hashes to its name. What was never acknowledged is no damage.
 Each problem is a message; the exit code is 1 if there was any.
 
+--repair copies what is intact out of damaged packs, moves them into the store's
+damaged/ and names the NARs to ingest again, which heals the store.
+
 Examples:
   chunker verify --store /srv/nars
   chunker verify --store /srv/nars --content --json | jq 'select(.kind == "problem")'
+  chunker verify --store /srv/nars --content --repair
 )";
 
 constexpr std::string_view kRebuildExamples = R"(
 The index is derived from the packs, so it can be made anew when it is lost or
-damaged. The old one is replaced only when the new one is complete.
+damaged. The old one is replaced only when the new one is complete. If the old one
+can be read, it tells what was known and is lost: the names are kept. Each NAR that
+cannot be restored is a message; the exit code is 1 if there is damage.
 
 Example:
   chunker rebuild-index --store /srv/nars
@@ -33,15 +39,22 @@ Example:
 struct VerifyFlags {
   std::string store;
   bool content = false;
+  bool repair = false;
   unsigned threads = 0;
 };
 
-Json object_of(const VerifyReport& report, bool content) {
-  return {{"kind", "summary"},           {"ok", report.problems == 0},
-          {"content", content},          {"nars", report.nars},
-          {"packs", report.packs},       {"frames", report.frames},
-          {"chunks", report.chunks},     {"bytes_read", report.bytes_read},
-          {"problems", report.problems}, {"nars_damaged", report.nars_damaged}};
+Json object_of(const VerifyReport& report, const VerifyFlags& flags) {
+  Json object{{"kind", "summary"},           {"ok", report.problems == 0},
+              {"content", flags.content},    {"nars", report.nars},
+              {"packs", report.packs},       {"frames", report.frames},
+              {"chunks", report.chunks},     {"bytes_read", report.bytes_read},
+              {"problems", report.problems}, {"nars_damaged", report.nars_damaged}};
+  if (flags.repair) {
+    object.update({{"packs_set_aside", report.packs_set_aside},
+                   {"chunks_saved", report.chunks_saved},
+                   {"chunks_lost", report.chunks_lost}});
+  }
+  return object;
 }
 
 std::string summary_of(const VerifyReport& report) {
@@ -53,24 +66,55 @@ std::string summary_of(const VerifyReport& report) {
                      counted(report.nars_damaged, "NAR"), extent);
 }
 
+std::string repair_of(const VerifyReport& report) {
+  return fmt::format("set aside: {}; saved: {}; lost: {}; to ingest again: {}",
+                     counted(report.packs_set_aside, "pack"), counted(report.chunks_saved, "chunk"),
+                     counted(report.chunks_lost, "chunk"), counted(report.nars_damaged, "NAR"));
+}
+
+void show_note(const Error& note, Console& console) {
+  if (console.json()) console.print_json(json_of(note, "note"));
+  console.note(fmt::format("{}: {}", printable(note.context), note.what));
+}
+
+Result<VerifyReport> check(const VerifyFlags& flags, Session& session) {
+  Console& console = session.console;
+  VerifyOptions options{.content = flags.content, .repair = flags.repair};
+  options.threads = flags.threads;
+  options.stop = session.stop.get_token();
+  options.on_note = [&console](const Error& note) { show_note(note, console); };
+  const StoreAccess access = flags.repair ? StoreAccess::write : StoreAccess::read;
+  CHUNKER_TRY(const Store store, Store::open(flags.store, {.access = access}));
+  return chunker::verify(
+      store, options, [&](const Error& problem) { console.report(problem, "problem"); },
+      [&](const Progress& progress) { console.show(progress); });
+}
+
 Exit verify(const VerifyFlags& flags, Session& session) {
   const SignalWatch signals(session.stop);
   Console& console = session.console;
-  const VerifyOptions options{
-      .content = flags.content, .threads = flags.threads, .stop = session.stop.get_token()};
-  const auto done = [&]() -> Result<VerifyReport> {
-    CHUNKER_TRY(const Store store, Store::open(flags.store));
-    return chunker::verify(
-        store, options, [&](const Error& problem) { console.report(problem, "problem"); },
-        [&](const Progress& progress) { console.show(progress); });
-  }();
+  const auto done = check(flags, session);
   if (!done) return console.report(done.error());
   if (console.json()) {
-    console.print_json(object_of(*done, flags.content));
+    console.print_json(object_of(*done, flags));
   } else {
     console.print(summary_of(*done));
+    if (flags.repair) console.print(repair_of(*done));
   }
   return done->problems == 0 ? Exit::ok : Exit::failure;
+}
+
+Json object_of(const RebuildReport& report) {
+  return {{"kind", "rebuild_index"},
+          {"packs", report.packs},
+          {"packs_damaged", report.packs_damaged},
+          {"chunks", report.chunks},
+          {"nars", report.nars},
+          {"nars_damaged", report.nars_damaged},
+          {"compared", report.compared},
+          {"packs_missing", report.packs_missing},
+          {"chunks_lost", report.chunks_lost},
+          {"names_kept", report.names_kept}};
 }
 
 Exit rebuild(const std::string& directory, Console& console) {
@@ -78,18 +122,15 @@ Exit rebuild(const std::string& directory, Console& console) {
   const auto done = rebuild_index(directory, on_problem);
   if (!done) return console.report(done.error());
   if (console.json()) {
-    console.print_json({{"kind", "rebuild_index"},
-                        {"packs", done->packs},
-                        {"packs_damaged", done->packs_damaged},
-                        {"chunks", done->chunks},
-                        {"nars", done->nars}});
+    console.print_json(object_of(*done));
   } else {
-    console.print(fmt::format("index made from {}: {}, {}; damaged: {}",
+    console.print(fmt::format("index made from {}: {}, {}; damaged: {}; {} cannot be restored",
                               counted(done->packs, "pack"), counted(done->nars, "NAR"),
-                              counted(done->chunks, "chunk"),
-                              counted(done->packs_damaged, "pack")));
+                              counted(done->chunks, "chunk"), counted(done->packs_damaged, "pack"),
+                              counted(done->nars_damaged, "NAR")));
+    if (!done->compared) console.note("there was no old index to compare it with");
   }
-  return done->packs_damaged == 0 ? Exit::ok : Exit::failure;
+  return done->is_damaged() ? Exit::failure : Exit::ok;
 }
 
 }  // namespace
@@ -99,6 +140,9 @@ void add_verify(CLI::App& program, Session& session) {
   CLI::App& verify_command = *program.add_subcommand("verify", "Look for damage in a store");
   add_store(verify_command, flags->store);
   verify_command.add_flag("--content", flags->content, "Decode and hash every stored byte");
+  verify_command
+      .add_flag("--repair", flags->repair, "Set damaged packs aside, saving what is intact")
+      ->needs("--content");
   add_json(verify_command, session);
   add_quiet(verify_command, session);
   add_threads(verify_command, flags->threads);

@@ -60,6 +60,9 @@ class BlobStore {
   [[nodiscard]] virtual Result<void> list(std::string_view prefix, const Visit& visit) = 0;
   /// Durable when it returns; removing an absent blob is no error.
   [[nodiscard]] virtual Result<void> remove(std::string_view key) = 0;
+  /// The blob `from` is `to` from now on, whatever its bytes are, and even if they cannot be read; a blob
+  /// that was `to` is replaced. Durable when it returns.
+  [[nodiscard]] virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
 };
 
 }  // namespace chunker::store

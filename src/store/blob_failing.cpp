@@ -115,4 +115,12 @@ Result<void> FailingBlobStore::remove(std::string_view key) {
   return {};
 }
 
+Result<void> FailingBlobStore::rename(std::string_view from, std::string_view to) {
+  auto fault = next_fault(BlobOperation::rename, to);
+  if (refuses(fault)) return injected(*std::move(fault), to);
+  CHUNKER_TRY_VOID(inner_->rename(from, to));
+  if (tears(fault)) return injected(*std::move(fault), to);
+  return {};
+}
+
 }  // namespace chunker::store

@@ -13,12 +13,21 @@
 
 namespace chunker::store {
 
-enum class BlobOperation : std::uint8_t { create, append, commit, read, size, list, remove };
+enum class BlobOperation : std::uint8_t {
+  create,
+  append,
+  commit,
+  read,
+  size,
+  list,
+  remove,
+  rename
+};
 
 /// How an injected fault looks to the caller and to the blobs.
 enum class FaultKind : std::uint8_t {
   refused,  ///< Nothing is done; the error comes back.
-  torn,  ///< append and read do the first half, commit and remove everything; the error comes back.
+  torn,  ///< append and read do the first half, commit, remove and rename everything; the error comes back.
   lying,  ///< read flips one bit and reports success. Other operations just work.
 };
 
@@ -27,7 +36,8 @@ struct Fault {
   Error error{ErrorCode::io_failed, "injected fault"};
 };
 
-/// One call about to be made. `key` is empty for create and append, and the prefix for list.
+/// One call about to be made. `key` is empty for create and append, and the prefix for list,
+/// the new key for rename.
 struct BlobCall {
   BlobOperation operation;
   std::string_view key;
@@ -58,10 +68,11 @@ class FailingBlobStore final : public BlobStore {
   [[nodiscard]] Result<std::uint64_t> size(std::string_view key) override;
   [[nodiscard]] Result<void> list(std::string_view prefix, const Visit& visit) override;
   [[nodiscard]] Result<void> remove(std::string_view key) override;
+  [[nodiscard]] Result<void> rename(std::string_view from, std::string_view to) override;
 
  private:
   class Writer;
-  static constexpr std::size_t kOperationCount = 7;
+  static constexpr std::size_t kOperationCount = 8;
 
   [[nodiscard]] std::optional<Fault> next_fault(BlobOperation operation, std::string_view key);
 

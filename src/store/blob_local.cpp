@@ -185,6 +185,20 @@ Result<void> LocalBlobStore::remove(std::string_view key) {
   return removed ? resource::sync_directory(path.parent_path()) : Result<void>{};
 }
 
+Result<void> LocalBlobStore::rename(std::string_view from, std::string_view to) {
+  CHUNKER_TRY_VOID(check_key(from));
+  CHUNKER_TRY_VOID(check_key(to));
+  CHUNKER_TRY_VOID(size(from));
+  CHUNKER_TRY_VOID(ensure_directories(to));
+  const fs::path old_path = root_ / from;
+  const fs::path new_path = root_ / to;
+  CHUNKER_TRY_VOID(resource::rename_file(old_path, new_path));
+  open_files_.forget(from);
+  open_files_.forget(to);
+  CHUNKER_TRY_VOID(resource::sync_directory(new_path.parent_path()));
+  return resource::sync_directory(old_path.parent_path());
+}
+
 Result<void> LocalBlobStore::empty_temporary() {
   const fs::path directory = root_ / kTemporary;
   std::error_code failed;

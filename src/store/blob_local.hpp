@@ -33,6 +33,7 @@ class LocalBlobStore final : public BlobStore {
   [[nodiscard]] Result<std::uint64_t> size(std::string_view key) override;
   [[nodiscard]] Result<void> list(std::string_view prefix, const Visit& visit) override;
   [[nodiscard]] Result<void> remove(std::string_view key) override;
+  [[nodiscard]] Result<void> rename(std::string_view from, std::string_view to) override;
 
   /// Removes what a writer that was killed left in tmp/. Only for the one who holds the writer's lock.
   [[nodiscard]] Result<void> empty_temporary();

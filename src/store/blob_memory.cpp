@@ -91,4 +91,13 @@ Result<void> MemoryBlobStore::remove(std::string_view key) {
   return {};
 }
 
+Result<void> MemoryBlobStore::rename(std::string_view from, std::string_view to) {
+  CHUNKER_TRY_VOID(check_key(to));
+  CHUNKER_TRY(Blob blob, find(from));
+  const base::Lock lock(mutex_);
+  if (const auto found = blobs_.find(from); found != blobs_.end()) blobs_.erase(found);
+  blobs_.insert_or_assign(std::string(to), std::move(blob));
+  return {};
+}
+
 }  // namespace chunker::store

@@ -24,6 +24,7 @@ class MemoryBlobStore final : public BlobStore {
   [[nodiscard]] Result<std::uint64_t> size(std::string_view key) override;
   [[nodiscard]] Result<void> list(std::string_view prefix, const Visit& visit) override;
   [[nodiscard]] Result<void> remove(std::string_view key) override;
+  [[nodiscard]] Result<void> rename(std::string_view from, std::string_view to) override;
 
  private:
   class Writer;

@@ -8,7 +8,7 @@
 
 #include "base/try.hpp"
 #include "store/pack.hpp"
-#include "store/pack_writer.hpp"
+#include "store/salvage.hpp"
 
 namespace chunker::store {
 namespace {
@@ -46,25 +46,20 @@ struct Difference {
 };
 
 Result<Difference> compare(Store::Parts& parts) {
-  CHUNKER_TRY(const auto there, list_packs(*parts.blobs));
   Difference difference;
-  auto next = there.begin();
-  CHUNKER_TRY_VOID(parts.index->for_each_pack([&](const PackEntry& entry) -> Result<void> {
-    for (; next != there.end() && next->key < entry.key; ++next) {
-      difference.unknown.push_back(*next);
-    }
-    if (next != there.end() && next->key == entry.key) {
-      if (next->size_bytes != entry.blob_bytes) {
-        difference.missing.push_back(entry.key);
-        difference.unknown.push_back(*next);
-      }
-      ++next;
+  std::uint64_t same = 0;
+  const auto look_up = [&](const Listed& blob) -> Result<void> {
+    CHUNKER_TRY(const auto known, parts.index->pack(blob.key));
+    if (known && known->blob_bytes == blob.size_bytes) {
+      ++same;
     } else {
-      difference.missing.push_back(entry.key);
+      difference.unknown.push_back(blob);
     }
     return {};
-  }));
-  difference.unknown.insert(difference.unknown.end(), next, there.end());
+  };
+  CHUNKER_TRY_VOID(parts.blobs->list("chunks/", look_up));
+  CHUNKER_TRY_VOID(parts.blobs->list("packs/", look_up));
+  CHUNKER_TRY(difference.missing, missing_packs(*parts.blobs, *parts.index, same));
   return difference;
 }
 
@@ -97,16 +92,6 @@ Result<void> add_packs(BlobStore& blobs, Index& index, const std::vector<Readabl
   return {};
 }
 
-/// Names that only a lost pack recorded would be gone with the next rebuilding: writes all of them anew.
-Result<void> record_names(Store::Parts& parts) {
-  CHUNKER_TRY(auto pack, PackWriter::begin(parts));
-  CHUNKER_TRY_VOID(parts.index->for_each_name(
-      [&pack](const NameRecord& name) -> Result<void> { return pack.add_name(name); }));
-  if (pack.empty()) return {};
-  CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
-  return pack.commit(highest + 1);
-}
-
 }  // namespace
 
 Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index, const OnProblem& on_problem) {
@@ -127,36 +112,65 @@ Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index, const OnPr
   return report;
 }
 
-Result<RebuildReport> replace_index(BlobStore& blobs, const std::filesystem::path& directory,
-                                    const OnProblem& on_problem) {
-  auto fresh = directory;
-  fresh += ".new";
+Result<std::vector<std::string>> missing_packs(BlobStore& blobs, const Index& index,
+                                               std::uint64_t there_count) {
+  std::uint64_t known_count = 0;
+  CHUNKER_TRY_VOID(index.for_each_pack([&known_count](const PackEntry&) -> Result<void> {
+    ++known_count;
+    return {};
+  }));
+  std::vector<std::string> missing;
+  if (known_count == there_count) return missing;
+  CHUNKER_TRY_VOID(index.for_each_pack([&](const PackEntry& entry) -> Result<void> {
+    const auto size_bytes = blobs.size(entry.key);
+    if (!size_bytes && size_bytes.error().code != ErrorCode::store_not_found) {
+      return std::unexpected(size_bytes.error());
+    }
+    if (!size_bytes || *size_bytes != entry.blob_bytes) missing.push_back(entry.key);
+    return {};
+  }));
+  return missing;
+}
+
+std::filesystem::path fresh_index(const std::filesystem::path& directory) {
+  return directory.parent_path() / (directory.filename().string() + ".new");
+}
+
+Result<RebuildReport> make_fresh_index(BlobStore& blobs, const std::filesystem::path& directory,
+                                       const OnProblem& on_problem) {
+  const auto fresh = fresh_index(directory);
   std::error_code error;
   std::filesystem::remove_all(fresh, error);
   if (error) return std::unexpected(resource::system_error(error.value(), "cannot remove", fresh));
-  RebuildReport report;
-  {
-    CHUNKER_TRY(const auto index, Index::open(fresh, Index::Access::write));
-    CHUNKER_TRY(report, index_all_packs(blobs, *index, on_problem));
-  }
+  CHUNKER_TRY(const auto index, Index::open(fresh, Index::Access::write));
+  return index_all_packs(blobs, *index, on_problem);
+}
+
+Result<void> put_fresh_index_in_place(const std::filesystem::path& directory) {
   // Never half an index under its name: the old one steps aside as a whole.
   auto old = directory;
   old += ".old";
+  std::error_code error;
   std::filesystem::remove_all(old, error);
   if (std::filesystem::exists(directory, error)) {
     CHUNKER_TRY_VOID(resource::rename_file(directory, old));
   }
-  CHUNKER_TRY_VOID(resource::rename_file(fresh, directory));
+  CHUNKER_TRY_VOID(resource::rename_file(fresh_index(directory), directory));
   CHUNKER_TRY_VOID(resource::sync_directory(directory.parent_path()));
   std::filesystem::remove_all(old, error);
-  return report;
+  return {};
+}
+
+Result<void> replace_index(BlobStore& blobs, const std::filesystem::path& directory) {
+  CHUNKER_TRY_VOID(make_fresh_index(blobs, directory, {}));
+  return put_fresh_index_in_place(directory);
 }
 
 Result<void> reconcile(Store::Parts& parts) {
   CHUNKER_TRY(const Difference difference, compare(parts));
   if (!difference.missing.empty()) {
-    CHUNKER_TRY_VOID(record_names(parts));
-    CHUNKER_TRY_VOID(parts.index->forget_lost_packs(difference.missing));
+    CHUNKER_TRY(const Salvaged salvaged, salvage(parts, difference.missing, Elsewhere::skip));
+    CHUNKER_TRY_VOID(parts.index->forget_lost_packs(salvaged.packs));
   }
   if (difference.unknown.empty()) return {};
   CHUNKER_TRY(const auto unknown, find_readable(*parts.blobs, difference.unknown, {}));
@@ -166,7 +180,7 @@ Result<void> reconcile(Store::Parts& parts) {
   // An old pack has come back: only a replay of all of them gives names their true meaning.
   parts.index.reset();
   const auto directory = parts.directory / "index";
-  CHUNKER_TRY_VOID(replace_index(*parts.blobs, directory, {}));
+  CHUNKER_TRY_VOID(replace_index(*parts.blobs, directory));
   CHUNKER_TRY(parts.index, Index::open(directory, Index::Access::write));
   return {};
 }

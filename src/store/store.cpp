@@ -65,7 +65,7 @@ Result<void> open_for_writing(Store::Parts& parts) {
   const auto index = parts.directory / "index";
   std::error_code error;
   if (!std::filesystem::exists(index, error)) {
-    CHUNKER_TRY_VOID(store::replace_index(*parts.blobs, index, {}));
+    CHUNKER_TRY_VOID(store::replace_index(*parts.blobs, index));
   }
   CHUNKER_TRY(parts.index, Index::open(index, Index::Access::write));
   return store::reconcile(parts);

@@ -238,11 +238,26 @@ TEST_P(BlobContract, R13_6_OnlyKeysAreAccepted) {
     EXPECT_EQ(blobs().read(key, 0, {&one, 1}).error().code, ErrorCode::invalid_argument) << key;
     EXPECT_EQ(blobs().size(key).error().code, ErrorCode::invalid_argument) << key;
     EXPECT_EQ(blobs().remove(key).error().code, ErrorCode::invalid_argument) << key;
+    EXPECT_EQ(blobs().rename(key, "k").error().code, ErrorCode::invalid_argument) << key;
+    EXPECT_EQ(blobs().rename("k", key).error().code, ErrorCode::invalid_argument) << key;
     auto writer = blobs().create();
     ASSERT_TRUE(writer);
     EXPECT_EQ((*writer)->commit(key).error().code, ErrorCode::invalid_argument) << key;
   }
   EXPECT_EQ(keys("").size(), 3U);
+}
+
+TEST_P(BlobContract, ARenamedBlobIsOnlyUnderItsNewKey) {
+  put("packs/ab/abcd", "some bytes");
+  put("aside/abcd", "older");
+  EXPECT_EQ(get("packs/ab/abcd"), "some bytes");
+  ASSERT_TRUE(blobs().rename("packs/ab/abcd", "aside/abcd"));
+  EXPECT_EQ(get("packs/ab/abcd"), "store_not_found");
+  EXPECT_EQ(get("aside/abcd"), "some bytes");
+  EXPECT_THAT(keys(""), ElementsAre("aside/abcd"));
+  EXPECT_EQ(blobs().rename("packs/ab/abcd", "k").error().code, ErrorCode::store_not_found);
+  put("packs/ab/abcd", "new");
+  EXPECT_EQ(get("packs/ab/abcd"), "new");
 }
 
 TEST_P(BlobContract, ThreadsWriteReadListAndRemoveAtOnce) {
