@@ -24,6 +24,7 @@ FLOORS = {
 PUBLIC_HEADERS = {
     "error": "base", "bytes": "base", "threads": "base", "digest": "base", "sink": "base",
     "nar": "nar", "nar_listing": "nar", "references": "refs", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
+    "content_type": "sniff",
     "nar_tree": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
     "maintain": "pipeline",

@@ -22,9 +22,10 @@
 #include "chunker/references.hpp"  // the store hashes inside a NAR, taken out before it is cut
 
 // From chunks to digests and frames
-#include "chunker/codec.hpp"  // CompressionCodec, CodecRegistry, CompressionStrategy
-#include "chunker/hash.hpp"   // HashAlgorithm, Sha256Stream
-#include "chunker/sign.hpp"   // Ed25519 keys and signatures as Nix has them
+#include "chunker/codec.hpp"         // CompressionCodec, CodecRegistry, CompressionStrategy
+#include "chunker/content_type.hpp"  // what bytes are, and whether compressing them is in vain
+#include "chunker/hash.hpp"          // HashAlgorithm, Sha256Stream
+#include "chunker/sign.hpp"          // Ed25519 keys and signatures as Nix has them
 
 // From frames to a store and back
 #include "chunker/batch.hpp"     // batch_chunk_files
