@@ -29,7 +29,7 @@ struct GcReport {
 /// the next one goes on. Needs write access; waits for readers of other processes before it deletes
 /// packs.
 /// Errors:  store_*, io_*. Nothing that a NAR needs is ever deleted before its copy is durable.
-/// Cost:    memory of about 40 bytes per live chunk; live frames of rewritten packs are copied as
+/// Cost:    memory of about 60 bytes per live chunk; live frames of rewritten packs are copied as
 ///          they are.
 [[nodiscard]] Result<GcReport> collect_garbage(Store& store, const GcOptions& options = {});
 

@@ -94,8 +94,9 @@ struct RebuildReport {
 /// Threads: shared.
 /// Errors:  store_not_found (nothing there), store_locked, store_version, store_corrupt, io_*; the
 ///          path is the context.
-/// Cost:    opening reads the list of packs, and for writing repairs the index from them if need
-///          be.
+/// Cost:    opening for writing lists the packs and looks each up in the index, and repairs what differs; if
+///          the index is gone or an old pack came back, it is made anew: about 150 bytes of memory per
+///          pack or chunk object.
 class Store {
  public:
   [[nodiscard]] static Result<Store> open(const std::filesystem::path& directory,

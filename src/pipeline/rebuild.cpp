@@ -118,6 +118,7 @@ Result<void> Losses::check_nars(bool can_read_pieces) {
     Error error = std::move(checked).error();
     if (retry(error.code) != Retry::never) return std::unexpected(std::move(error));
     ++report_.nars_damaged;
+    if (error.code == ErrorCode::store_not_found) error.what = "the NAR's manifest is lost";
     error.code = ErrorCode::store_chunk_missing;
     problem(std::move(error).within(name.name));
     return {};

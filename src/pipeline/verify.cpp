@@ -295,6 +295,10 @@ Result<void> Verifier::check_nar(const Digest& nar_sha256) {
 }
 
 void Verifier::damaged_nar(const std::string& name, Error error) {
+  if (error.code == ErrorCode::store_not_found) {
+    error.code = ErrorCode::store_chunk_missing;
+    error.what = "the NAR's manifest is lost";
+  }
   if (options_.repair && retry(error.code) == Retry::never) {
     error.what = "ingest this NAR again: what it needs is damaged or gone";
   }

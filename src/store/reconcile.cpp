@@ -22,18 +22,6 @@ struct ReadablePack {
   std::uint64_t sequence = 0;
 };
 
-Result<std::vector<Listed>> list_packs(BlobStore& blobs) {
-  std::vector<Listed> found;
-  const auto keep = [&found](const Listed& blob) -> Result<void> {
-    found.push_back(blob);
-    return {};
-  };
-  // Ascending over both, as the index gives its packs.
-  CHUNKER_TRY_VOID(blobs.list("chunks/", keep));
-  CHUNKER_TRY_VOID(blobs.list("packs/", keep));
-  return found;
-}
-
 bool before(const ReadablePack& a, const ReadablePack& b) {
   return std::pair(a.sequence, std::string_view(a.blob.key)) <
          std::pair(b.sequence, std::string_view(b.blob.key));
@@ -63,27 +51,24 @@ Result<Difference> compare(Store::Parts& parts) {
   return difference;
 }
 
-/// The packs that can be read, in order of sequence; one that is damaged is reported and left out. A
-/// pack of a later version ends it, and so do errors of the device: an index is never built from half of
-/// what is there.
-Result<std::vector<ReadablePack>> find_readable(BlobStore& blobs, const std::vector<Listed>& packs,
-                                                const OnProblem& on_problem) {
-  std::vector<ReadablePack> readable;
-  for (const Listed& blob : packs) {
-    auto directory = read_pack_directory(blobs, blob.key, blob.size_bytes);
-    if (directory) {
-      readable.push_back({blob, directory->sequence});
-    } else if (directory.error().code == ErrorCode::store_corrupt) {
-      if (on_problem) on_problem(directory.error());
-    } else {
-      return std::unexpected(std::move(directory).error());
-    }
+/// Keeps a pack that can be read; one that is damaged is reported and left out. A pack of a later version
+/// ends it, and so do errors of the device: an index is never built from half of what is there.
+Result<void> keep_readable(BlobStore& blobs, const Listed& blob,
+                           std::vector<ReadablePack>& readable, const OnProblem& on_problem) {
+  auto directory = read_pack_directory(blobs, blob.key, blob.size_bytes);
+  if (directory) {
+    readable.push_back({blob, directory->sequence});
+  } else if (directory.error().code != ErrorCode::store_corrupt) {
+    return std::unexpected(std::move(directory).error());
+  } else if (on_problem) {
+    on_problem(directory.error());
   }
-  std::ranges::sort(readable, before);
-  return readable;
+  return {};
 }
 
-Result<void> add_packs(BlobStore& blobs, Index& index, const std::vector<ReadablePack>& packs) {
+/// In order of sequence.
+Result<void> add_packs(BlobStore& blobs, Index& index, std::vector<ReadablePack> packs) {
+  std::ranges::sort(packs, before);
   for (const ReadablePack& pack : packs) {
     CHUNKER_TRY(const auto directory,
                 read_pack_directory(blobs, pack.blob.key, pack.blob.size_bytes));
@@ -95,12 +80,17 @@ Result<void> add_packs(BlobStore& blobs, Index& index, const std::vector<Readabl
 }  // namespace
 
 Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index, const OnProblem& on_problem) {
-  CHUNKER_TRY(const auto packs, list_packs(blobs));
-  CHUNKER_TRY(const auto readable, find_readable(blobs, packs, on_problem));
-  CHUNKER_TRY_VOID(add_packs(blobs, index, readable));
+  std::vector<ReadablePack> readable;
   RebuildReport report;
+  const auto keep = [&](const Listed& blob) {
+    ++report.packs_damaged;  // Until it is known to be readable.
+    return keep_readable(blobs, blob, readable, on_problem);
+  };
+  CHUNKER_TRY_VOID(blobs.list("chunks/", keep));
+  CHUNKER_TRY_VOID(blobs.list("packs/", keep));
   report.packs = readable.size();
-  report.packs_damaged = packs.size() - readable.size();
+  report.packs_damaged -= report.packs;
+  CHUNKER_TRY_VOID(add_packs(blobs, index, std::move(readable)));
   CHUNKER_TRY_VOID(index.for_each_chunk([&report](const auto&) -> Result<void> {
     ++report.chunks;
     return {};
@@ -173,10 +163,15 @@ Result<void> reconcile(Store::Parts& parts) {
     CHUNKER_TRY_VOID(parts.index->forget_lost_packs(salvaged.packs));
   }
   if (difference.unknown.empty()) return {};
-  CHUNKER_TRY(const auto unknown, find_readable(*parts.blobs, difference.unknown, {}));
+  std::vector<ReadablePack> unknown;
+  for (const Listed& blob : difference.unknown) {
+    CHUNKER_TRY_VOID(keep_readable(*parts.blobs, blob, unknown, {}));
+  }
   if (unknown.empty()) return {};
   CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
-  if (unknown.front().sequence > highest) return add_packs(*parts.blobs, *parts.index, unknown);
+  if (std::ranges::min(unknown, before).sequence > highest) {
+    return add_packs(*parts.blobs, *parts.index, std::move(unknown));
+  }
   // An old pack has come back: only a replay of all of them gives names their true meaning.
   parts.index.reset();
   const auto directory = parts.directory / "index";

@@ -34,7 +34,8 @@ Result<ByteBuffer> Rewriter::payload(PackNumber pack, std::uint64_t offset_bytes
 Result<void> Rewriter::copy(std::span<const LocatedChunk> chunks) {
   const ChunkLocation& frame = chunks.front().location;
   CHUNKER_TRY_VOID(reader_.load(frame));
-  FrameRecord record{0, frame.codec, frame.flags, {}};
+  FrameRecord record;
+  record.codec = frame.codec;
   ByteBuffer raw;
   bool whole = true;
   for (const LocatedChunk& chunk : chunks) {
@@ -44,7 +45,8 @@ Result<void> Rewriter::copy(std::span<const LocatedChunk> chunks) {
     record.chunks.push_back({chunk.digest, chunk.location.chunk_bytes});
   }
   ByteBuffer bytes;
-  if (whole && raw.size() == frame.frame_raw_bytes) {
+  // One with flags needs more than its own bytes to be read.
+  if (whole && raw.size() == frame.frame_raw_bytes && frame.flags == 0) {
     CHUNKER_TRY(bytes, payload(frame.pack, frame.payload_offset, frame.payload_bytes));
   } else {
     CHUNKER_TRY(const auto codec, parts_->options.codecs->by_id(frame.codec));

@@ -27,6 +27,13 @@ class CliStore : public CliTest {
     return largest;
   }
 
+  void flip_a_byte_of(const fs::path& pack) const {
+    std::string bytes = read_file(pack);
+    bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1);
+    fs::permissions(pack, fs::perms::owner_write, fs::perm_options::add);
+    write_file(pack, bytes);
+  }
+
   std::string a_;
   std::string b_;
 };
@@ -113,11 +120,7 @@ TEST_F(CliStore, VerifyOfASoundStoreSaysSo) {
 }
 
 TEST_F(CliStore, VerifyFindsAFlippedByteAndExitsWithOne) {
-  const fs::path pack = a_pack();
-  std::string bytes = read_file(pack);
-  bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1);
-  fs::permissions(pack, fs::perms::owner_write, fs::perm_options::add);
-  write_file(pack, bytes);
+  flip_a_byte_of(a_pack());
   const Outcome done = on_store({"verify", "--content", "--json"});
   EXPECT_EQ(done.exit, 1);
   const Json sum = object_of_kind(done.out, "summary");
@@ -130,11 +133,7 @@ TEST_F(CliStore, VerifyFindsAFlippedByteAndExitsWithOne) {
 }
 
 TEST_F(CliStore, DamageIsNeverRestored) {
-  const fs::path pack = a_pack();
-  std::string bytes = read_file(pack);
-  bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1);
-  fs::permissions(pack, fs::perms::owner_write, fs::perm_options::add);
-  write_file(pack, bytes);
+  flip_a_byte_of(a_pack());
   const Outcome done = on_store({"restore", "--all", "--output-dir", "out"});
   EXPECT_EQ(done.exit, 1);
   std::size_t restored = 0;
@@ -152,6 +151,58 @@ TEST_F(CliStore, AMissingPackIsNamed) {
   EXPECT_EQ(done.exit, 1);
   EXPECT_NE(done.out.find("cannot be restored"), std::string::npos) << done.out;
   EXPECT_NE(done.err.find("chunker: "), std::string::npos) << done.err;
+}
+
+TEST_F(CliStore, RepairingAndIngestingAgainHeals) {
+  const std::string pack = fs::relative(a_pack(), store());
+  flip_a_byte_of(a_pack());
+  EXPECT_EQ(on_store({"verify", "--content"}).exit, 1);
+  const Outcome repaired = on_store({"verify", "--content", "--repair", "--json"});
+  EXPECT_EQ(repaired.exit, 1);
+  const Json sum = object_of_kind(repaired.out, "summary");
+  EXPECT_EQ(sum.at("packs_set_aside"), 1);
+  EXPECT_GT(sum.at("chunks_lost"), 0);
+  EXPECT_EQ(sum.at("nars_damaged"), 1);
+  EXPECT_FALSE(object_of_kind(repaired.out, "note").at("message").get<std::string>().empty());
+  EXPECT_TRUE(fs::exists(fs::path(store()) / "damaged" / pack));
+  std::string damaged;
+  for (const Json& object : objects_of(repaired.out)) {
+    if (object.at("kind") == "problem" &&
+        object.at("message").get<std::string>().starts_with("ingest this NAR again")) {
+      damaged = object.at("context").get<std::string>().substr(0, 5);
+    }
+  }
+  ASSERT_TRUE(damaged == "a.nar" || damaged == "b.nar") << repaired.out;
+  ingest(damaged);
+  EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
+  EXPECT_EQ(on_store({"restore", "a", "-o", "-"}).out, a_);
+  EXPECT_EQ(on_store({"restore", "b", "-o", "-"}).out, b_);
+}
+
+TEST_F(CliStore, RepairingWithoutDamageSaysSo) {
+  const Outcome done = on_store({"verify", "--content", "--repair"});
+  EXPECT_EQ(done.exit, 0) << done.err;
+  EXPECT_NE(done.out.find("set aside: 0 packs"), std::string::npos) << done.out;
+  EXPECT_EQ(on_store({"verify", "--repair"}).exit, 2);
+}
+
+TEST_F(CliStore, RebuildIndexSaysWhatAMissingPackTook) {
+  fs::remove(a_pack());
+  const Outcome done = on_store({"rebuild-index", "--json"});
+  EXPECT_EQ(done.exit, 1);
+  const Json report = object_of_kind(done.out, "rebuild_index");
+  EXPECT_EQ(report.at("compared"), true);
+  EXPECT_EQ(report.at("packs_missing"), 1);
+  EXPECT_GT(report.at("chunks_lost"), 0);
+  EXPECT_EQ(report.at("nars"), 2);
+  EXPECT_GT(report.at("nars_damaged"), 0);
+  EXPECT_EQ(object_of_kind(done.out, "problem").at("code"), "store_chunk_missing");
+  const Outcome restored = on_store({"restore", "--all", "--output-dir", "out"});
+  EXPECT_EQ(restored.exit, 1);
+  ingest("a.nar");
+  ingest("b.nar");
+  EXPECT_EQ(on_store({"rebuild-index"}).exit, 0);
+  EXPECT_EQ(on_store({"restore", "a", "-o", "-"}).out, a_);
 }
 
 TEST_F(CliStore, RebuildIndexMakesALostIndexAnew) {
