@@ -5,14 +5,18 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
-#include <new>
+#include <span>
 
+#include "base/catching.hpp"
 #include "cli/commands.hpp"
 #include "cli/flags.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
+#include "pipeline/workers.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -61,8 +65,23 @@ std::unique_ptr<CLI::App> make_program(Session& session) {
   return program;
 }
 
-// What is wrong with the command line, and which --help explains it.
-std::string message_of(const CLI::ParseError& error, const CLI::App& program) {
+struct Mistake {
+  std::string what;
+  std::string cure;  // which --help explains it
+};
+
+// CLI11 blames the option for what its variable holds.
+std::string blame_variable(std::string what, std::span<const std::string> words) {
+  constexpr std::string_view kOption = "--threads";
+  const std::size_t at = what.find(kOption);
+  const bool given = std::ranges::any_of(
+      words, [&](const std::string& word) { return word.starts_with(kOption); });
+  if (at != std::string::npos && !given) what.replace(at, kOption.size(), "CHUNKER_THREADS");
+  return what;
+}
+
+Mistake mistake_of(const CLI::ParseError& error, const CLI::App& program,
+                   std::span<const std::string> words) {
   const CLI::App* command = &program;
   std::string names = program.get_name();
   for (auto chosen = program.get_subcommands(); !chosen.empty();
@@ -70,13 +89,23 @@ std::string message_of(const CLI::ParseError& error, const CLI::App& program) {
     command = chosen.front();
     names += " " + command->get_name();
   }
-  std::string what = error.what();
+  std::string what = blame_variable(error.what(), words);
   const auto unknown = command->remaining();
   // CLI11 only says that it misses a command, not which word it did not know.
   if (command->get_require_subcommand_min() > 0 && !unknown.empty()) {
     what = fmt::format("{} has no command or option \"{}\"", names, printable(unknown.front()));
   }
-  return fmt::format("{}\n  See `{} --help`.", what, names);
+  return {std::move(what), fmt::format("See `{} --help`.", names)};
+}
+
+Exit report_mistake(const Mistake& mistake, Console& console) {
+  if (console.json()) {
+    Json object = json_of(usage_error(mistake.what), "error");
+    object["cure"] = mistake.cure;
+    console.print_json(object);
+  }
+  console.note(mistake.what + "\n  " + mistake.cure);
+  return Exit::usage;
 }
 
 // CLI11 leaves up to three empty lines between groups.
@@ -92,7 +121,10 @@ std::optional<Exit> parse(CLI::App& program, Session& session, int count,
   std::vector<std::string> words;
   for (int i = count - 1; i > 0; --i)
     words.push_back(hide_brackets(arguments[i]));  // as CLI11 wants them
-  const bool nothing_said = words.empty();
+  // Known before parsing fails, and ahead of `--`.
+  const auto options_end = std::ranges::find(words.rbegin(), words.rend(), "--");
+  session.console.set_json(std::find(words.rbegin(), options_end, "--json") != options_end);
+  const std::vector<std::string> given = words;
   try {
     program.parse(words);
     return std::nullopt;
@@ -102,9 +134,11 @@ std::optional<Exit> parse(CLI::App& program, Session& session, int count,
     session.console.print(version ? wish.what() : with_single_empty_lines(program.help()));
     return Exit::ok;
   } catch (const CLI::ParseError& error) {
-    session.console.note(nothing_said ? "say what to do; `chunker --help` shows a first tour"
-                                      : message_of(error, program));
-    return Exit::usage;
+    if (given.empty()) {
+      return report_mistake({"say what to do", "`chunker --help` shows a first tour."},
+                            session.console);
+    }
+    return report_mistake(mistake_of(error, program, given), session.console);
   }
 }
 
@@ -121,10 +155,35 @@ Exit by_signal(Exit exit) {
   }
 }
 
+// Where a library gives up in a place that nobody can catch from: RocksDB, say, when a thread of its own
+// cannot be started. A fault leaves its core dump; what may pass later is said like any other error.
+[[noreturn]] void give_up() {
+  // While an exception unwinds into a destructor that ends us there is none to ask: it was such a thread.
+  Error error{ErrorCode::memory_limit_exceeded, "no thread can be started"};
+  if (std::current_exception() != nullptr) {
+    error = base::error_of_exception();
+  } else if (std::uncaught_exceptions() == 0) {
+    error = {ErrorCode::internal, "ended by a library"};
+  }
+  const Exit exit = Console(std::stop_source()).report(error);
+  if (error.code == ErrorCode::internal) std::abort();
+  ::_exit(static_cast<int>(exit));
+}
+
+// What a store's index starts of its own, and one that waits for signals. Refused here, where it can be
+// said, and not by give_up() halfway.
+constexpr unsigned kThreadsMin = 18;
+
 Exit run_session(Session& session, int count, const char* const* arguments) {
   const auto program = make_program(session);
   const auto exit = parse(*program, session, count, arguments);
-  return exit ? *exit : by_signal(session.command());
+  if (exit) return *exit;
+  if (session.needs_threads && pipeline::startable_threads(kThreadsMin) < kThreadsMin) {
+    return session.console.report(
+        {ErrorCode::memory_limit_exceeded,
+         "too few threads can be started: a limit of processes or memory is reached"});
+  }
+  return by_signal(session.command());
 }
 
 }  // namespace
@@ -133,15 +192,15 @@ int run(int argument_count, const char* const* arguments) {
   occupy_standard_descriptors();
   // A reader that leaves is an error of write(), so that what is open is closed in order.
   std::signal(SIGPIPE, SIG_IGN);
+  // And so is a limit of file sizes.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::set_terminate(give_up);
   Session session;
   Exit exit = Exit::failure;
   try {
     exit = run_session(session, argument_count, arguments);
-  } catch (const std::bad_alloc&) {
-    exit = session.console.report({ErrorCode::memory_limit_exceeded, "out of memory"});
-  } catch (const std::exception& fault) {
-    exit = session.console.report(
-        {ErrorCode::internal, "unexpected exception", Error::kNoOffset, fault.what()});
+  } catch (...) {
+    exit = session.console.report(base::error_of_exception());
   }
   return static_cast<int>(session.console.finish(exit));
 }

@@ -52,7 +52,7 @@ std::string message_of(const Error& error) {
   if (error.offset_bytes != Error::kNoOffset)
     line += fmt::format(" at byte {}", error.offset_bytes);
   line += fmt::format(" ({})\n", name(error.code));
-  return line.append("  ").append(cure(error.code)).append("\n");
+  return line.append("  ").append(cure(error)).append("\n");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "chunker/batch.hpp"
 #include "cli/commands.hpp"
 #include "cli/flags.hpp"
+#include "cli/io.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
 
@@ -76,19 +77,21 @@ Side side_of(FileChunks file, const Recipe& recipe) {
 
 Result<Side> cut_side(const std::string& path, const ChunkingOptions& chunking, HashAlgorithm hash,
                       std::stop_token stop) {
+  const std::string readable = path == "-" ? "/dev/stdin" : path;
   CHUNKER_TRY(
       BatchStream results,
-      batch_chunk_files({path}, chunking, {.hash = std::move(hash), .stop = std::move(stop)}));
+      batch_chunk_files({readable}, chunking, {.hash = std::move(hash), .stop = std::move(stop)}));
   auto result = results.next();
   if (!result) return std::unexpected(Error{ErrorCode::cancelled, "stopped on request"});
   CHUNKER_TRY(FileChunks file, std::move(result->chunks));
+  file.path = label_of(path);
   return side_of(std::move(file), chunking.recipe);
 }
 
 // A name in the store, if there is a store and it has it.
 Result<std::optional<Side>> stored_side(const Store* store, const std::string& name) {
-  if (store == nullptr) return std::nullopt;
-  auto nar = store->find(name);
+  if (store == nullptr || name == "-") return std::nullopt;
+  auto nar = find_nar(*store, name);
   if (!nar && nar.error().code == ErrorCode::store_not_found) return std::nullopt;
   if (!nar) return std::unexpected(std::move(nar).error());
   CHUNKER_TRY(Manifest manifest, store->manifest(nar->nar_sha256));
@@ -96,6 +99,9 @@ Result<std::optional<Side>> stored_side(const Store* store, const std::string& n
 }
 
 Result<std::array<Side, 2>> read_sides(const DiffFlags& flags, std::stop_token stop) {
+  if (flags.a == "-" && flags.b == "-") {
+    return std::unexpected(usage_error("standard input can be read only once"));
+  }
   std::optional<Store> store;
   if (!flags.store.empty()) {
     CHUNKER_TRY(store, Store::open(flags.store));
@@ -238,7 +244,8 @@ Result<void> diff(const DiffFlags& flags, Session& session) {
 void add_diff(CLI::App& program, Session& session) {
   auto flags = std::make_shared<DiffFlags>();
   CLI::App& command = *program.add_subcommand("diff", "Show what two NARs share");
-  add_word(command, "A", flags->a, "A NAR file, or a name in the store")->required();
+  add_word(command, "A", flags->a, "A NAR file, or a name in the store; - is standard input")
+      ->required();
   add_word(command, "B", flags->b, "Another")->required();
   add_store(command, flags->store)->required(false);
   add_json(command, session);

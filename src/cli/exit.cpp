@@ -99,7 +99,7 @@ std::string_view cure(ErrorCode code) noexcept {
       return "A NAR holds files, directories and symlinks only: take anything else out of the "
              "tree.";
     case ErrorCode::nar_unsafe_target:
-      return "Unpack to a path that does not exist yet.";
+      return "Choose a path that does not exist yet, or move away what is there.";
     case ErrorCode::codec_unavailable:
       return "This chunker was built without that codec: use one that has it.";
     case ErrorCode::codec_failed:
@@ -113,8 +113,7 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::digest_mismatch:
     case ErrorCode::store_chunk_missing:
       return "Stored bytes are damaged. `chunker verify --content` shows what is hurt: move the "
-             "packs "
-             "it names out of the store, then ingest those NARs again.";
+             "packs it names out of the store, then ingest those NARs again.";
     case ErrorCode::store_locked:
       return "Another process writes to this store: wait until it is done, then run this again.";
     case ErrorCode::store_version:
@@ -139,13 +138,23 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::cancelled:
       return "Run this again to go on; what was acknowledged stays.";
     case ErrorCode::memory_limit_exceeded:
-      return "Run this with fewer --threads or with more memory.";
+      return "Run this again with fewer --threads, more memory or higher limits (ulimit -u, ulimit "
+             "-v).";
     case ErrorCode::key_invalid:
       return "A key is NAME:BASE64, as `chunker key generate` writes it.";
     case ErrorCode::signature_invalid:
       return "Another key made the signature, or it is for other contents: do not trust them.";
   }
   return "Please report this message.";
+}
+
+std::string_view cure(const Error& error) noexcept {
+  // Nothing but the index is hurt, which is made of the packs: moving packs away would do harm.
+  if (error.what.contains("rebuild-index")) {
+    return "Run `chunker rebuild-index`: it makes the index anew from the packs, and nothing is "
+           "lost.";
+  }
+  return cure(error.code);
 }
 
 }  // namespace chunker::cli

@@ -25,5 +25,7 @@ enum class Exit : int {
 
 /// What a user can do about it: one sentence. Static.
 [[nodiscard]] std::string_view cure(ErrorCode code) noexcept;
+/// The same, where the error itself says more than its code.
+[[nodiscard]] std::string_view cure(const Error& error) noexcept;
 
 }  // namespace chunker::cli

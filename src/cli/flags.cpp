@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <limits>
 
 #include "base/try.hpp"
@@ -70,6 +71,15 @@ Result<void> apply_sizes(std::string_view text, Recipe& recipe) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return {};
+}
+
+// Not by CLI11, which takes -1 for the largest number there is.
+Result<std::uint64_t> parse_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* const text_end = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), text_end, seed);
+  if (error == std::errc{} && end == text_end) return seed;
+  return std::unexpected(usage_error("--seed is a whole number from 0 to 2^64 - 1", text));
 }
 
 }  // namespace
@@ -168,16 +178,14 @@ void RecipeFlags::add_to(CLI::App& command) {
       ->option_text("LEVEL")
       ->check(CLI::Range(0, 255))
       ->group(group);
-  command
-      .add_option("--seed", seed,
-                  "Changes FastCDC's table, so that cuts tell outsiders nothing (0)")
-      ->option_text("NUMBER")
+  add_text(command, "--seed", seed, "NUMBER",
+           "Changes FastCDC's table, so that cuts tell outsiders nothing (0)")
       ->group(group);
 }
 
 bool RecipeFlags::given() const {
   return !preset.empty() || !sizes.empty() || !nar_mode.empty() || !algorithm.empty() ||
-         normalization || seed || header_chunk;
+         normalization || !seed.empty() || header_chunk;
 }
 
 Result<ChunkingOptions> RecipeFlags::chunking() const {
@@ -187,10 +195,21 @@ Result<ChunkingOptions> RecipeFlags::chunking() const {
   if (!nar_mode.empty()) recipe.nar_mode = value_of(kNarModes, nar_mode);
   if (!algorithm.empty()) recipe.algorithm = value_of(kAlgorithms, algorithm);
   if (normalization) recipe.normalization = static_cast<std::uint8_t>(*normalization);
-  if (seed) recipe.seed = *seed;
+  if (!seed.empty()) {
+    CHUNKER_TRY(recipe.seed, parse_seed(seed));
+  }
   recipe.header_chunk = header_chunk;
   CHUNKER_TRY([[maybe_unused]] const auto checked, options.resolve());
   return options;
+}
+
+Result<StoredNar> find_nar(const Store& store, const std::string& word) {
+  auto found = store.find(word);
+  const auto sri = parse_sri(word);
+  if (found || !sri || found.error().code != ErrorCode::store_not_found) return found;
+  auto by_digits = store.find(sri->hex());
+  if (by_digits || by_digits.error().code != ErrorCode::store_not_found) return by_digits;
+  return found;  // named as the user did
 }
 
 std::string describe(const Recipe& recipe) {

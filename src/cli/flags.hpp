@@ -30,7 +30,10 @@ CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& t
 /// Result<void>, is the program's.
 template <class Action>
 void on_chosen(CLI::App& command, Session& session, Action action) {
-  command.callback([&session, action] {
+  // Whoever has a store needs the threads of its index.
+  const bool has_store = command.get_option_no_throw("--store") != nullptr;
+  command.callback([&session, action, has_store] {
+    session.needs_threads = has_store;
     session.command = [&session, action]() -> Exit {
       if constexpr (std::is_same_v<std::invoke_result_t<Action>, Exit>) {
         return action();
@@ -63,7 +66,7 @@ struct RecipeFlags {
   std::string nar_mode;
   std::string algorithm;
   std::optional<unsigned> normalization;
-  std::optional<std::uint64_t> seed;
+  std::string seed;
   bool header_chunk = false;
 
   void add_to(CLI::App& command);
@@ -76,6 +79,9 @@ struct RecipeFlags {
 /// "fast_cdc 128K:512K:2M, aligned", for people.
 [[nodiscard]] std::string describe(const Recipe& recipe);
 [[nodiscard]] Json json_of(const Recipe& recipe);
+
+/// Store::find, which knows names and hashes; here also hashes as SRI.
+[[nodiscard]] Result<StoredNar> find_nar(const Store& store, const std::string& word);
 
 /// An error of usage found behind the parser.
 [[nodiscard]] inline Error usage_error(std::string_view what, std::string context = {}) {

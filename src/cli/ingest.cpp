@@ -1,19 +1,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iostream>
 #include <memory>
+#include <unordered_map>
 
 #include "base/try.hpp"
 #include "chunker/ingest.hpp"
 #include "cli/commands.hpp"
 #include "cli/flags.hpp"
+#include "cli/io.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
-#include "resource/file.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -75,33 +74,28 @@ class SourceList {
  public:
   explicit SourceList(const IngestFlags& flags) : flags_(flags) {}
 
-  [[nodiscard]] Result<void> open() {
+  [[nodiscard]] Result<void> open(std::stop_token stop) {
     if (flags_.files_from.empty()) return {};
-    if (flags_.files_from == "-") {
-      list_ = &std::cin;
-      return {};
-    }
-    file_.open(flags_.files_from);
-    if (!file_) {
-      return std::unexpected(
-          resource::system_error(errno, "cannot read the list of files", flags_.files_from));
-    }
-    list_ = &file_;
+    const char end = flags_.null_separated ? '\0' : '\n';
+    CHUNKER_TRY(list_, LineReader::open(flags_.files_from, end, std::move(stop)));
     return {};
   }
 
   /// The next ones; none at the end. `last` if no more can follow.
-  std::vector<IngestSource> next_group(bool& last) {
+  Result<std::vector<IngestSource>> next_group(bool& last) {
     std::vector<IngestSource> group;
     while (group.size() < kGroupSourcesMax && next_argument_ < flags_.files.size()) {
       group.push_back(source_of(flags_.files[next_argument_++], flags_.tree));
     }
-    std::string line;
-    while (list_ != nullptr && group.size() < kGroupSourcesMax &&
-           std::getline(*list_, line, flags_.null_separated ? '\0' : '\n')) {
-      if (!line.empty()) group.push_back(source_of(line, flags_.tree));
+    while (list_ && group.size() < kGroupSourcesMax) {
+      CHUNKER_TRY(const auto line, list_->next());
+      if (!line) {
+        list_.reset();
+      } else if (!line->empty()) {
+        group.push_back(source_of(std::string(*line), flags_.tree));
+      }
     }
-    last = next_argument_ == flags_.files.size() && (list_ == nullptr || list_->eof());
+    last = next_argument_ == flags_.files.size() && !list_;
     if (!flags_.name.empty() && group.size() == 1) group.front().name = flags_.name;
     return group;
   }
@@ -109,8 +103,33 @@ class SourceList {
  private:
   const IngestFlags& flags_;
   std::size_t next_argument_ = 0;
-  std::ifstream file_;
-  std::istream* list_ = nullptr;
+  std::optional<LineReader> list_;
+};
+
+// What the names of a group meant before: what loses its name to another NAR is kept under a new one
+// (doc/cli.md), and whoever reused the name wants to know.
+class OlderNars {
+ public:
+  OlderNars(const Store& store, std::span<const IngestSource> group) {
+    for (const IngestSource& source : group) {
+      const std::string name = source.name.empty() ? source.path.filename().string() : source.name;
+      const auto found = store.find(name);
+      if (found && found->name == name) meanings_[name] = found->nar_sha256;
+    }
+  }
+
+  /// The new name of what `nar` has taken the name from; empty if there was nothing. In the order of
+  /// acknowledgements.
+  std::string displaced_by(const IngestedNar& nar) {
+    const auto [known, is_new] = meanings_.try_emplace(nar.name, nar.nar_sha256);
+    const Digest older = std::exchange(known->second, nar.nar_sha256);
+    if (is_new || older == nar.nar_sha256) return {};
+    constexpr std::size_t kDigits = 12;
+    return nar.name + "~" + older.hex().substr(0, kDigits);
+  }
+
+ private:
+  std::unordered_map<std::string, Digest> meanings_;
 };
 
 // Adds up what became of the sources and says it.
@@ -118,7 +137,8 @@ class Report {
  public:
   explicit Report(Console& console) : console_(console) {}
 
-  void add(const Result<IngestedNar>& result) {
+  /// `older` is the name that what had this name before has now.
+  void add(const Result<IngestedNar>& result, const std::string& older) {
     if (!result) return add_failure(result.error());
     ++nars_;
     total_.nar_bytes += result->nar_bytes;
@@ -127,13 +147,22 @@ class Report {
     total_.new_raw_bytes += result->new_raw_bytes;
     total_.new_stored_bytes += result->new_stored_bytes;
     if (console_.json()) {
-      console_.print_json(object_of(*result));
+      Json object = object_of(*result);
+      if (!older.empty()) object["older_kept_as"] = json_text(older);
+      console_.print_json(object);
     } else if (!console_.quiet()) {
       console_.print(fmt::format("{:>10}  {:>10} new  {}", human_bytes(result->nar_bytes),
                                  human_bytes(result->new_stored_bytes), printable(result->name)));
     }
     console_.flush();
+    if (!older.empty()) {
+      console_.note(fmt::format("another NAR was called {}; it is kept as {}",
+                                printable(result->name), printable(older)));
+    }
   }
+
+  /// Whether every source so far was stored, or failed by itself.
+  [[nodiscard]] bool reached_all() const noexcept { return not_reached_ == 0; }
 
   /// What ended the whole operation.
   void add_error(const Error& error) {
@@ -145,7 +174,16 @@ class Report {
 
   /// Says the sum, unless nothing was begun.
   Exit finish() {
-    if (exit_ != Exit::ok && nars_ + failed_ + not_reached_ == 0) return exit_;
+    if (exit_ == Exit::ok || nars_ + failed_ + not_reached_ != 0) say_sum();
+    if (exit_ == Exit::interrupted && SignalWatch::received() != 0) {
+      console_.note(fmt::format("stopped by {}: {} stored, {} not", SignalWatch::received_name(),
+                                counted(nars_, "NAR"), with_commas(failed_ + not_reached_)));
+    }
+    return exit_;
+  }
+
+ private:
+  void say_sum() {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
     if (console_.json()) {
@@ -162,10 +200,8 @@ class Report {
     } else {
       console_.print(summary(seconds));
     }
-    return exit_;
   }
 
- private:
   void add_failure(const Error& error) {
     if (error.code == ErrorCode::cancelled) {
       ++not_reached_;
@@ -226,9 +262,9 @@ Result<Store> open_store(const IngestFlags& flags) {
   }
   if (!flags.pack_size.empty()) {
     const auto bytes = parse_bytes(flags.pack_size);
-    if (!bytes) {
+    if (!bytes || *bytes == 0) {
       return std::unexpected(
-          usage_error("--pack-size is a size, for example 16M", flags.pack_size));
+          usage_error("--pack-size is a size above 0, for example 16M", flags.pack_size));
     }
     options.pack_bytes_target = *bytes;
   }
@@ -246,6 +282,9 @@ Result<Store> open_store(const IngestFlags& flags) {
 Result<void> check(const IngestFlags& flags) {
   if (flags.files.empty() && flags.files_from.empty()) {
     return std::unexpected(usage_error("name at least one FILE, or a list with --files-from"));
+  }
+  if (std::ranges::count(flags.files, "-") + (flags.files_from == "-" ? 1 : 0) > 1) {
+    return std::unexpected(usage_error("standard input can be read only once"));
   }
   if (flags.name.empty()) return {};
   if (flags.files.size() != 1 || !flags.files_from.empty()) {
@@ -265,13 +304,14 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, Report& repo
   options.threads = flags.threads;
   options.stop = session.stop.get_token();
   SourceList sources(flags);
-  CHUNKER_TRY_VOID(sources.open());
+  CHUNKER_TRY_VOID(sources.open(options.stop));
   CHUNKER_TRY(Store store, open_store(flags));
 
   Progress before;
   bool last = false;
   while (!last) {
-    const auto group = sources.next_group(last);
+    CHUNKER_TRY(const auto group, sources.next_group(last));
+    OlderNars older(store, group);
     Progress now;
     const auto on_progress = [&](const Progress& progress) {
       now = progress;
@@ -284,9 +324,12 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, Report& repo
       session.console.show(now);
     };
     const auto on_ingested = [&](const IngestSource&, const Result<IngestedNar>& result) {
-      report.add(result);
+      report.add(result, result ? older.displaced_by(*result) : std::string());
     };
-    CHUNKER_TRY_VOID(ingest(store, group, options, on_ingested, on_progress));
+    const auto done = ingest(store, group, options, on_ingested, on_progress);
+    // A wish to stop that came when all was done changes nothing.
+    const bool all_done = last && report.reached_all();
+    if (!done && !(all_done && done.error().code == ErrorCode::cancelled)) return done;
     before = now;
   }
   return {};

@@ -13,7 +13,7 @@ Json json_of(const Error& error, std::string_view kind) {
               {"context", json_text(error.context)}};
   if (error.offset_bytes != Error::kNoOffset) object["offset_bytes"] = error.offset_bytes;
   object["retry"] = name(retry(error.code));
-  object["cure"] = cure(error.code);
+  object["cure"] = cure(error);
   return object;
 }
 

@@ -48,7 +48,10 @@ struct KeyFlags {
 Result<void> write_key_file(const std::string& path, std::string_view text, mode_t mode) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (descriptor < 0) {
-    return std::unexpected(resource::system_error(errno, "cannot make the key file", path));
+    const int reason = errno;
+    Error error = resource::system_error(reason, "cannot make the key file", path);
+    if (reason == EEXIST) error.code = ErrorCode::nar_unsafe_target;
+    return std::unexpected(std::move(error));
   }
   auto file = resource::File::adopt(descriptor, path);
   CHUNKER_TRY_VOID(file.write_all(bytes_of(text)));

@@ -7,6 +7,7 @@
 #include "base/try.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/sign.hpp"
+#include "cli/text.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -22,6 +23,7 @@ std::string_view take_line(std::string_view& text) {
 }
 
 std::optional<Digest> parse_hash(std::string_view text) {
+  if (const auto sri = parse_sri(text)) return sri;
   constexpr std::string_view kPrefix = "sha256:";
   if (!text.starts_with(kPrefix)) return std::nullopt;
   text.remove_prefix(kPrefix.size());

@@ -43,7 +43,7 @@ struct GcFlags {
 // The exact name that `word` stands for. Not by hash: a NAR may have several names, and which one is to go
 // must be said.
 Result<std::string> name_of(const Store& store, const std::string& word) {
-  CHUNKER_TRY(StoredNar nar, store.find(word));
+  CHUNKER_TRY(StoredNar nar, find_nar(store, word));
   if (nar.name == word || nar.name == word + ".nar" || nar.name + ".nar" == word) return nar.name;
   return std::unexpected(
       usage_error("remove takes names: this is the hash of a NAR", word + ": " + nar.name));

@@ -14,6 +14,7 @@
 #include "cli/io.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
+#include "resource/file.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -85,7 +86,7 @@ Result<void> restore_tree(const Store& store, const Digest& nar_sha256, const fs
 
 Result<void> restore_one(const Store& store, const RestoreFlags& flags, Session& session) {
   const RestoreOptions options = flags.options(session);
-  CHUNKER_TRY(const StoredNar nar, store.find(flags.names.front()));
+  CHUNKER_TRY(const StoredNar nar, find_nar(store, flags.names.front()));
   if (flags.output == kStandardOutput) {
     return write_output(flags.output, session.console, [&](const ByteSink& sink) {
       return restore(store, nar.nar_sha256, sink, options);
@@ -108,7 +109,10 @@ class ManyFiles {
   Result<Exit> run() {
     if (!flags_.output_directory.empty()) CHUNKER_TRY_VOID(make_directory());
     CHUNKER_TRY_VOID(collect());
-    CHUNKER_TRY_VOID(flags_.tree ? restore_trees() : restore_files());
+    const auto done = flags_.tree ? restore_trees() : restore_files();
+    if (!done && done.error().code != ErrorCode::cancelled) return std::unexpected(done.error());
+    // A wish to stop that came when all was done changes nothing.
+    if (not_reached() != 0) exit_ = worse(Exit::interrupted, exit_);
     say_sum();
     return exit_;
   }
@@ -135,9 +139,8 @@ class ManyFiles {
     std::error_code error;
     fs::create_directories(flags_.output_directory, error);
     if (!error) return {};
-    return std::unexpected(Error{ErrorCode::io_failed, "cannot make the directory",
-                                 Error::kNoOffset,
-                                 flags_.output_directory + " (" + error.message() + ")"});
+    return std::unexpected(resource::system_error(error.value(), "cannot make the directory",
+                                                  flags_.output_directory));
   }
 
   Result<void> collect() {
@@ -149,7 +152,7 @@ class ManyFiles {
     }
     std::unordered_set<std::string> seen;
     for (const std::string& name : flags_.names) {
-      const auto nar = store_.find(name);
+      const auto nar = find_nar(store_, name);
       if (!nar) {
         fail(nar.error());
       } else if (seen.insert(nar->name).second) {
@@ -179,10 +182,11 @@ class ManyFiles {
 
   void add(const RestoreJob& job, const Result<void>& done) {
     if (!done) {
-      if (done.error().code != ErrorCode::cancelled)
-        fail(Error(done.error()).within(job.path.native()));
-      return;
+      if (done.error().code == ErrorCode::cancelled) return;
+      ++reached_;
+      return fail(Error(done.error()).within(job.path.native()));
     }
+    ++reached_;
     ++restored_;
     bytes_ += bytes_of_[job.nar_sha256];
     if (console_.json()) {
@@ -205,16 +209,21 @@ class ManyFiles {
       console_.print_json({{"kind", "summary"},
                            {"nars", restored_},
                            {"failed", failed_},
+                           {"not_reached", not_reached()},
                            {"bytes", bytes_},
                            {"elapsed_seconds", seconds}});
       return;
     }
     const auto rate = static_cast<double>(bytes_) / std::max(seconds, 1e-9);
-    console_.print(fmt::format(
-        "{}, {} in {} ({}/s){}", counted(restored_, "NAR"), human_bytes(bytes_), duration(seconds),
-        human_bytes(static_cast<std::uint64_t>(rate)),
-        failed_ == 0 ? std::string() : fmt::format("; {} failed", with_commas(failed_))));
+    std::string line =
+        fmt::format("{}, {} in {} ({}/s)", counted(restored_, "NAR"), human_bytes(bytes_),
+                    duration(seconds), human_bytes(static_cast<std::uint64_t>(rate)));
+    if (failed_ != 0) line += fmt::format("; {} failed", with_commas(failed_));
+    if (not_reached() != 0) line += fmt::format("; {} not reached", with_commas(not_reached()));
+    console_.print(line);
   }
+
+  [[nodiscard]] std::uint64_t not_reached() const noexcept { return jobs_.size() - reached_; }
 
   const Store& store_;
   const RestoreFlags& flags_;
@@ -224,6 +233,7 @@ class ManyFiles {
   std::vector<RestoreJob> jobs_;
   std::unordered_map<Digest, std::uint64_t> bytes_of_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t reached_ = 0;  // of the jobs: done or failed
   std::uint64_t restored_ = 0;
   std::uint64_t failed_ = 0;
   Exit exit_ = Exit::ok;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <optional>
+#include <system_error>
 
 namespace chunker::cli {
 namespace {
@@ -44,7 +45,13 @@ void watch(int pipe_out, std::stop_source stop) {
     g_received = *first;
     stop.request_stop();
     const auto second = next_byte(pipe_out, SignalWatch::kGraceSeconds * 1000);
-    if (second != kNoSignal) ::_exit(128 + *first);
+    if (second != kNoSignal) {
+      constexpr std::string_view kMessage =
+          "chunker: ended by a signal before everything was closed; what was acknowledged is "
+          "durable\n";
+      [[maybe_unused]] const auto told = ::write(STDERR_FILENO, kMessage.data(), kMessage.size());
+      ::_exit(128 + *first);
+    }
   }
   ::close(pipe_out);
 }
@@ -57,7 +64,12 @@ SignalWatch::SignalWatch(std::stop_source stop) {
   for (const int end : ends) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
   g_pipe_in = ends[1];
-  thread_ = std::jthread(watch, ends[0], std::move(stop));
+  try {
+    thread_ = std::jthread(watch, ends[0], std::move(stop));
+  } catch (const std::system_error&) {
+    for (const int end : ends) ::close(end);
+    return;
+  }
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction old{};
     ::sigaction(signal, nullptr, &old);
@@ -79,5 +91,18 @@ SignalWatch::~SignalWatch() {
 }
 
 int SignalWatch::received() noexcept { return g_received; }
+
+std::string_view SignalWatch::received_name() noexcept {
+  switch (received()) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGHUP:
+      return "SIGHUP";
+    default:
+      return {};
+  }
+}
 
 }  // namespace chunker::cli

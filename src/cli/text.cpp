@@ -8,37 +8,19 @@
 #include <ctime>
 #include <limits>
 
+#include "base/utf8.hpp"
 #include "chunker/sign.hpp"
+#include "sign/base64.hpp"
 
 namespace chunker::cli {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// The length of the well-formed UTF-8 character that `text` begins with; 0 if there is none
-// (Unicode 15, table 3-7).
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  unsigned low = 0x80;
-  unsigned high = 0xBF;
-  if (first == 0xE0) low = 0xA0;   // shorter forms exist
-  if (first == 0xED) high = 0x9F;  // surrogates
-  if (first == 0xF0) low = 0x90;
-  if (first == 0xF4) high = 0x8F;  // beyond U+10FFFF
-  for (std::size_t i = 1; i < length; ++i, low = 0x80, high = 0xBF) {
-    if (byte(i) < low || byte(i) > high) return 0;
-  }
-  return length;
-}
-
 bool is_plain(std::string_view name) noexcept {
   while (!name.empty()) {
     const auto first = static_cast<unsigned char>(name.front());
-    const std::size_t length = utf8_length(name);
+    const std::size_t length = base::utf8_bytes(name);
     // C1 controls (U+0080 to U+009F) drive terminals too.
     const bool control =
         first < 0x20 || first == 0x7F ||
@@ -120,7 +102,7 @@ std::string printable(std::string_view name) {
   if (is_plain(name)) return std::string(name);
   std::string quoted = "$'";
   while (!name.empty()) {
-    const std::size_t length = utf8_length(name);
+    const std::size_t length = base::utf8_bytes(name);
     const std::string_view character = name.substr(0, length == 0 ? 1 : length);
     if (character == "'" || character == "\\") {
       quoted.append("\\").append(character);
@@ -139,7 +121,7 @@ std::string printable(std::string_view name) {
 std::string json_text(std::string_view name) {
   std::string text;
   while (!name.empty()) {
-    const std::size_t length = utf8_length(name);
+    const std::size_t length = base::utf8_bytes(name);
     const std::string_view character = name.substr(0, length == 0 ? 1 : length);
     if (length != 0 && character != kReplacement) {
       text.append(character);
@@ -151,6 +133,14 @@ std::string json_text(std::string_view name) {
     name.remove_prefix(character.size());
   }
   return text;
+}
+
+std::optional<Digest> parse_sri(std::string_view text) noexcept {
+  constexpr std::string_view kPrefix = "sha256-";
+  Digest digest;
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  if (!sign::from_base64(text.substr(kPrefix.size()), digest.bytes)) return std::nullopt;
+  return digest;
 }
 
 std::string nix_hash(const Digest& sha256) { return "sha256:" + to_nix_base32(sha256.view()); }

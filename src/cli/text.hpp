@@ -36,6 +36,8 @@ namespace chunker::cli {
 /// hexadecimal digits, and so do the three bytes of U+FFFD itself, so different names stay different.
 [[nodiscard]] std::string json_text(std::string_view name);
 
+/// The digest in "sha256-<base64>", a hash as newer tools of Nix write it (SRI); nothing if `text` is not that.
+[[nodiscard]] std::optional<Digest> parse_sri(std::string_view text) noexcept;
 /// "sha256:" and Nix's base 32, as NarHash of a narinfo has it.
 [[nodiscard]] std::string nix_hash(const Digest& sha256);
 

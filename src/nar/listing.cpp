@@ -3,33 +3,12 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "base/utf8.hpp"
 
 namespace chunker {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-/// Size of the UTF-8 character that `text` begins with (Unicode 15, table 3-7); 0 if ill-formed.
-std::size_t utf8_size(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-  const auto within = [&](std::size_t at, unsigned low, unsigned high) {
-    return at < text.size() && byte(at) >= low && byte(at) <= high;
-  };
-  const auto continues = [&](std::size_t at) { return within(at, 0x80, 0xbf); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xc2) return 0;
-  if (first < 0xe0) return continues(1) ? 2 : 0;
-  if (first < 0xf0) {
-    // No overlong forms, no surrogates.
-    const bool second = within(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
-    return second && continues(2) ? 3 : 0;
-  }
-  // No overlong forms, nothing beyond U+10FFFF.
-  const bool second =
-      first <= 0xf4 && within(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
-  return second && continues(2) && continues(3) ? 4 : 0;
-}
 
 void append_ascii(std::string& to, char c) {
   const auto code = static_cast<unsigned char>(c);
@@ -68,7 +47,7 @@ void append_json_string(std::string& to, std::string_view text) {
   constexpr std::string_view kReplacementCharacter = "\xef\xbf\xbd";
   to.push_back('"');
   while (!text.empty()) {
-    std::size_t size = utf8_size(text);
+    std::size_t size = base::utf8_bytes(text);
     if (size == 1) {
       append_ascii(to, text.front());
     } else if (size == 0 || text.starts_with(kReplacementCharacter)) {

@@ -26,8 +26,8 @@ Result<FileChunks> chunk_file(const std::filesystem::path& path,
                               const std::shared_ptr<const ResolvedOptions>& options,
                               const BatchOptions& batch, ByteBuffer& buffer,
                               pipeline::ProgressMeter& progress) {
-  CHUNKER_TRY(auto input,
-              pipeline::open_input({IngestSource::Kind::nar_file, path, -1, std::string()}));
+  CHUNKER_TRY(auto input, pipeline::open_input(
+                              {IngestSource::Kind::nar_file, path, -1, std::string()}, batch.stop));
   NarAwareChunker chunker(options);
   FileChunks file;
   file.path = path;
@@ -83,14 +83,22 @@ struct BatchStream::State {
   base::Mutex mutex;
   base::Condition changed;
   std::deque<BatchResult> results CHUNKER_GUARDED_BY(mutex);
-  std::size_t taken CHUNKER_GUARDED_BY(mutex) = 0;
   bool stopping CHUNKER_GUARDED_BY(mutex) = false;
+  bool ended CHUNKER_GUARDED_BY(mutex) = false;              ///< No more results will come.
+  std::optional<Error> failure CHUNKER_GUARDED_BY(mutex){};  ///< What kept them from coming.
   tbb::enumerable_thread_specific<ByteBuffer> buffers;
   std::jthread driver;
 
   void run() {
-    pipeline::for_each_in_order(pipeline::thread_count(batch.threads), paths.size(),
-                                [this](std::size_t i) { work(paths[i]); });
+    auto done = pipeline::catching([this]() -> Result<void> {
+      pipeline::for_each_in_order(pipeline::thread_count(batch.threads), paths.size(),
+                                  [this](std::size_t i) { work(paths[i]); });
+      return {};
+    });
+    const base::Lock lock(mutex);
+    ended = true;
+    if (!done) failure = std::move(done).error();
+    changed.notify_all();
   }
 
   void work(const std::filesystem::path& path) {
@@ -139,11 +147,13 @@ BatchStream::~BatchStream() {
 
 std::optional<BatchResult> BatchStream::next() {
   const base::Lock lock(state_->mutex);
-  if (state_->taken == state_->paths.size()) return std::nullopt;
-  while (state_->results.empty()) state_->changed.wait(state_->mutex);
+  while (state_->results.empty() && !state_->ended) state_->changed.wait(state_->mutex);
+  if (state_->results.empty()) {
+    if (!state_->failure) return std::nullopt;
+    return BatchResult{{}, std::unexpected(*std::exchange(state_->failure, std::nullopt))};
+  }
   BatchResult result = std::move(state_->results.front());
   state_->results.pop_front();
-  ++state_->taken;
   state_->changed.notify_all();
   return result;
 }
@@ -153,10 +163,12 @@ Progress BatchStream::progress() const { return state_->progress.now(); }
 Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
                                       const ChunkingOptions& options, BatchOptions batch) {
   CHUNKER_TRY(auto resolved, options.resolve());
-  auto state =
-      std::make_unique<BatchStream::State>(std::move(paths), std::move(resolved), std::move(batch));
-  state->driver = std::jthread([running = state.get()] { running->run(); });
-  return BatchStream(std::move(state));
+  return pipeline::catching([&]() -> Result<BatchStream> {
+    auto state = std::make_unique<BatchStream::State>(std::move(paths), std::move(resolved),
+                                                      std::move(batch));
+    state->driver = std::jthread([running = state.get()] { running->run(); });
+    return BatchStream(std::move(state));
+  });
 }
 
 }  // namespace chunker

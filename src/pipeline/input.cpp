@@ -5,9 +5,11 @@
 #include <cstring>
 #include <optional>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/catching.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
 #include "chunker/nar_tree.hpp"
@@ -20,8 +22,8 @@ class FileInput final : public Input {
  public:
   enum class Ownership : std::uint8_t { ours, callers };
 
-  FileInput(resource::File file, Ownership ownership)
-      : file_(std::move(file)), ownership_(ownership) {}
+  FileInput(resource::File file, Ownership ownership, std::stop_token stop)
+      : file_(std::move(file)), ownership_(ownership), stop_(std::move(stop)) {}
   ~FileInput() override {
     if (ownership_ == Ownership::callers) (void)file_.release();
   }
@@ -29,6 +31,7 @@ class FileInput final : public Input {
   Result<std::size_t> read(MutableBytes out) override {
     std::size_t filled = 0;
     while (filled < out.size()) {
+      CHUNKER_TRY_VOID(file_.wait_readable(stop_));
       CHUNKER_TRY(const std::size_t count, file_.read_some(out.subspan(filled)));
       if (count == 0) break;
       filled += count;
@@ -39,6 +42,7 @@ class FileInput final : public Input {
  private:
   resource::File file_;
   Ownership ownership_;
+  std::stop_token stop_;
 };
 
 /// dump_tree() pushes, a pipeline pulls: a thread and one buffer between them turn one into the other.
@@ -77,7 +81,7 @@ class TreeInput final : public Input {
 
  private:
   void dump(const std::filesystem::path& path, const std::stop_token& stop) {
-    auto result = dump_tree(path, [&](Bytes piece) -> Result<void> {
+    const auto hand_over = [&](Bytes piece) -> Result<void> {
       const base::Lock lock(mutex_);
       ready_ = piece;
       changed_.notify_all();
@@ -86,7 +90,8 @@ class TreeInput final : public Input {
         return base::fail(ErrorCode::cancelled, "the reader of the tree has stopped");
       }
       return {};
-    });
+    };
+    auto result = base::catching([&] { return dump_tree(path, hand_over); });
     const base::Lock lock(mutex_);
     ready_ = {};
     ended_ = std::move(result);
@@ -101,19 +106,27 @@ class TreeInput final : public Input {
   std::jthread thread_;  ///< Last: it uses all of the above.
 };
 
+Result<std::unique_ptr<Input>> open_file(const std::filesystem::path& path, std::stop_token stop) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) {
+    return base::fail(ErrorCode::nar_bad_magic, "this is a directory, not a NAR", Error::kNoOffset,
+                      path.string());
+  }
+  CHUNKER_TRY(auto file, resource::File::open_read(path, stop));
+  return std::make_unique<FileInput>(std::move(file), FileInput::Ownership::ours, std::move(stop));
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Input>> open_input(const IngestSource& source) {
+Result<std::unique_ptr<Input>> open_input(const IngestSource& source, std::stop_token stop) {
   switch (source.kind) {
-    case IngestSource::Kind::nar_file: {
-      CHUNKER_TRY(auto file, resource::File::open_read(source.path));
-      return std::make_unique<FileInput>(std::move(file), FileInput::Ownership::ours);
-    }
+    case IngestSource::Kind::nar_file:
+      return open_file(source.path, std::move(stop));
     case IngestSource::Kind::tree:
       return std::make_unique<TreeInput>(source.path);
     case IngestSource::Kind::file_descriptor:
       return std::make_unique<FileInput>(resource::File::adopt(source.descriptor, label(source)),
-                                         FileInput::Ownership::callers);
+                                         FileInput::Ownership::callers, std::move(stop));
   }
   return base::fail(ErrorCode::invalid_argument, "this kind of source does not exist");
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "chunker/bytes.hpp"
 #include "chunker/error.hpp"
@@ -18,7 +19,10 @@ class Input {
 };
 
 /// Opens a source: a file, a descriptor, or a file tree whose NAR a thread of its own makes meanwhile.
-[[nodiscard]] Result<std::unique_ptr<Input>> open_input(const IngestSource& source);
+/// Waiting for the writer of a pipe ends with `cancelled` when `stop` is requested.
+/// Errors: io_*, nar_bad_magic for a directory as a file, cancelled, memory_limit_exceeded.
+[[nodiscard]] Result<std::unique_ptr<Input>> open_input(const IngestSource& source,
+                                                        std::stop_token stop = {});
 
 /// What to call a source in messages: its path, else its name.
 [[nodiscard]] std::string label(const IngestSource& source);

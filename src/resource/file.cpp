@@ -1,6 +1,7 @@
 #include "resource/file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,8 +11,10 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <set>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "base/try.hpp"
 
 namespace chunker::resource {
@@ -54,6 +57,14 @@ auto retried(Call call) noexcept {
   return result;
 }
 
+// An error's text lasts as long as the program. There are few of them: what we try, times errno.
+std::string_view lasting(std::string text) {
+  static base::Mutex mutex;
+  static auto& texts = *new std::set<std::string>;  // outlives whoever ends last
+  const base::Lock lock(mutex);
+  return *texts.insert(std::move(text)).first;
+}
+
 std::unexpected<Error> failed(std::string_view what, const std::filesystem::path& path) {
   return std::unexpected(system_error(errno, what, path));
 }
@@ -63,7 +74,6 @@ std::unexpected<Error> failed(std::string_view what, const std::filesystem::path
 ErrorCode code_of(int error_number) noexcept {
   switch (error_number) {
     case EISDIR:
-      return ErrorCode::invalid_argument;
     case ENOENT:
     case ENOTDIR:
       return ErrorCode::io_not_found;
@@ -91,11 +101,10 @@ ErrorCode code_of(int error_number) noexcept {
 
 Error system_error(int error_number, std::string_view what, const std::filesystem::path& path) {
   std::array<char, 256> buffer{};
-  std::string context = path.string();
-  context.append(" (")
-      .append(message_of(::strerror_r(error_number, buffer.data(), buffer.size()), buffer.data()))
-      .append(")");
-  return Error{code_of(error_number), what, Error::kNoOffset, std::move(context)};
+  std::string text(what);
+  text.append(": ").append(
+      message_of(::strerror_r(error_number, buffer.data(), buffer.size()), buffer.data()));
+  return Error{code_of(error_number), lasting(std::move(text)), Error::kNoOffset, path.string()};
 }
 
 File::File(int descriptor, std::filesystem::path path) noexcept
@@ -118,15 +127,19 @@ File File::adopt(int descriptor, std::filesystem::path name) noexcept {
   return File(descriptor, std::move(name));
 }
 
-Result<File> File::open_read(const std::filesystem::path& path) {
-  const int descriptor = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
-  if (descriptor < 0) return failed("cannot open for reading", path);
+Result<File> File::open_read(const std::filesystem::path& path, const std::stop_token& stop) {
+  // Without O_NONBLOCK a FIFO nobody writes to would hold us in here, deaf to `stop`.
+  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  const int descriptor = retried([&] { return ::open(path.c_str(), flags); });
+  if (descriptor < 0) return failed("cannot open", path);
   File file(descriptor, path);
-  // The system opens directories too, and says only at the first read that it was a mistake.
   struct stat status{};
-  if (::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
-    return std::unexpected(system_error(EISDIR, "cannot open for reading", path));
-  }
+  if (::fstat(descriptor, &status) < 0) return failed("cannot ask for the type", path);
+  // The system opens directories too, and says only at the first read that it was a mistake.
+  if (S_ISDIR(status.st_mode)) return std::unexpected(system_error(EISDIR, "cannot open", path));
+  if (S_ISREG(status.st_mode)) return file;
+  if (S_ISFIFO(status.st_mode)) CHUNKER_TRY_VOID(file.wait_readable(stop));
+  if (::fcntl(descriptor, F_SETFL, O_RDONLY) < 0) return failed("cannot open", path);
   return file;
 }
 
@@ -159,6 +172,20 @@ Result<std::size_t> File::read_at(std::uint64_t offset_bytes, MutableBytes out) 
     done += static_cast<std::size_t>(got);
   }
   return done;
+}
+
+Result<void> File::wait_readable(const std::stop_token& stop) const {
+  const int slice_ms = stop.stop_possible() ? static_cast<int>(kStopLatency.count()) : -1;
+  pollfd readable{descriptor_, POLLIN, 0};
+  for (;;) {
+    if (stop.stop_requested()) {
+      return base::fail(ErrorCode::cancelled, "stopped on request", Error::kNoOffset,
+                        path_.string());
+    }
+    const int ready = ::poll(&readable, 1, slice_ms);
+    if (ready > 0) return {};  // also with an error or the end: reading will tell
+    if (ready < 0 && errno != EINTR) return failed("cannot wait for", path_);
+  }
 }
 
 Result<std::size_t> File::read_some(MutableBytes out) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,8 +18,8 @@ namespace chunker::resource {
 /// What an errno means to a caller. The one place that maps them.
 [[nodiscard]] ErrorCode code_of(int error_number) noexcept;
 
-/// The error of a failed system call: `what` was tried (static text), the context is "path (errno's
-/// text)".
+/// The error of a failed system call: `what` was tried (static text), and the system's own words follow:
+/// "cannot open: Permission denied". The context is the path.
 [[nodiscard]] Error system_error(int error_number, std::string_view what,
                                  const std::filesystem::path& path);
 
@@ -35,8 +37,10 @@ class File {
 
   /// Takes over a descriptor (standard input, say); `name` stands for its path.
   [[nodiscard]] static File adopt(int descriptor, std::filesystem::path name) noexcept;
-  /// A directory is refused with invalid_argument.
-  [[nodiscard]] static Result<File> open_read(const std::filesystem::path& path);
+  /// A directory is refused with io_not_found: there is no file of this name. A FIFO is waited for until
+  /// somebody has written to it; when `stop` is requested before, the error is `cancelled`.
+  [[nodiscard]] static Result<File> open_read(const std::filesystem::path& path,
+                                              const std::stop_token& stop = {});
   /// Opens what is there for writing, without truncating: a pipe or device.
   [[nodiscard]] static Result<File> open_write(const std::filesystem::path& path);
   /// Creates a file for writing that must not exist yet.
@@ -48,6 +52,10 @@ class File {
 
   /// Fills `out` from `offset_bytes` on. The count is smaller than `out` only where the file ends.
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset_bytes, MutableBytes out) const;
+  /// Comes back when read_some() need not wait: for a file at once, for a pipe when its writer has written
+  /// or left. Errors: cancelled, at most kStopLatency after `stop` is requested.
+  [[nodiscard]] Result<void> wait_readable(const std::stop_token& stop) const;
+  static constexpr std::chrono::milliseconds kStopLatency{50};
   /// Reads what is there, at the file's own position: at least one byte, or 0 at the end.
   [[nodiscard]] Result<std::size_t> read_some(MutableBytes out);
   [[nodiscard]] Result<void> write_all(Bytes bytes);

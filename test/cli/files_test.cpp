@@ -70,6 +70,16 @@ TEST_F(CliFiles, DiffShowsWhatIsShared) {
   EXPECT_NE(picture.out.find("1.0 MiB differ in other"), std::string::npos) << picture.out;
 }
 
+TEST_F(CliFiles, DiffTakesStandardInputOnce) {
+  const std::string nar = add_nar("a.nar");
+  const Outcome done = chunker({"diff", "--json", "a.nar", "-"}, {.input = nar});
+  EXPECT_EQ(done.exit, 0) << done.err;
+  const Json diff = object_of_kind(done.out, "diff");
+  EXPECT_EQ(diff.at("b").at("name"), "standard input");
+  EXPECT_EQ(diff.at("b").at("shared_bytes"), nar.size());
+  EXPECT_EQ(chunker({"diff", "-", "-"}).exit, 2);
+}
+
 TEST_F(CliFiles, DiffTakesNamesOfAStoreAndItsRecipe) {
   add_nar("a.nar", 1);
   ASSERT_EQ(on_store({"ingest", "-q", "--chunk-sizes", "16K:64K:256K", "a.nar"}).exit, 0);

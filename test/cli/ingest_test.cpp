@@ -111,6 +111,48 @@ TEST_F(CliIngest, OneBadSourceIsReportedAndTheRestGoOn) {
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
+TEST_F(CliIngest, ADirectoryNeedsTreeAndTheRestGoOn) {
+  add_nar("a.nar");
+  fs::create_directory(path("directory"));
+  const Outcome done = on_store({"ingest", "directory", "a.nar"});
+  EXPECT_EQ(done.exit, 1);
+  EXPECT_NE(done.err.find("directory: this is a directory, not a NAR"), std::string::npos)
+      << done.err;
+  EXPECT_NE(done.err.find("--tree"), std::string::npos) << done.err;
+  EXPECT_EQ(on_store({"list", "--names"}).out, "a.nar\n");
+}
+
+TEST_F(CliIngest, WhatTheSystemSaysIsReadable) {
+  add_nar("a.nar");
+  EXPECT_TRUE(
+      on_store({"ingest", "absent.nar"})
+          .err.starts_with("chunker: absent.nar: cannot open: No such file or directory (io_"));
+  EXPECT_TRUE(on_store({"ingest", "--files-from", ".", "a.nar"})
+                  .err.starts_with("chunker: .: cannot open: Is a directory (io_not_found)\n"));
+}
+
+TEST_F(CliIngest, WhatANameMeantBeforeIsKeptAndSaid) {
+  const std::string first = add_nar("a.nar", 1);
+  const Json before = object_of_kind(on_store({"ingest", "--json", "a.nar"}).out, "nar");
+  EXPECT_FALSE(before.contains("older_kept_as"));
+  EXPECT_EQ(on_store({"ingest", "a.nar"}).err, "");  // the same NAR displaces nothing
+  fs::create_directory(path("two"));
+  add_nar("a.nar", 2);
+  add_nar("two/a.nar", 3);
+  const std::string kept = "a.nar~" + before.at("nar_sha256").get<std::string>().substr(0, 12);
+  const Outcome again = on_store({"ingest", "--json", "--threads", "1", "a.nar", "two/a.nar"});
+  EXPECT_NE(again.err.find("kept as " + kept), std::string::npos) << again.err;
+  const auto nars = objects_of(again.out);
+  ASSERT_EQ(nars.size(), 3U);
+  EXPECT_EQ(nars[0].value("older_kept_as", ""), kept);
+  EXPECT_EQ(nars[1].value("older_kept_as", ""),
+            "a.nar~" + nars[0].at("nar_sha256").get<std::string>().substr(0, 12));
+  for (const auto& nar : {nars[0], nars[1]}) {
+    EXPECT_EQ(on_store({"restore", nar.at("older_kept_as"), "-o", "-"}).exit, 0);
+  }
+  EXPECT_EQ(on_store({"restore", kept, "-o", "-"}).out, first);
+}
+
 TEST_F(CliIngest, NFR3_2_MalformedInputIsRefusedWithFileEntryAndByte) {
   std::string nar = make_nar({{"bin", "12345"}});
   const std::size_t padding = nar.find("12345") + 5;

@@ -36,7 +36,10 @@ TEST_F(CliKey, GenerateMakesAPairThatOnlyTheOwnerReads) {
 
 TEST_F(CliKey, GenerateNeverReplacesAKey) {
   const std::string secret = read_file(path("test-1.secret"));
-  EXPECT_EQ(chunker({"key", "generate", "test-1"}).exit, 1);
+  const Outcome again = chunker({"key", "generate", "test-1"});
+  EXPECT_EQ(again.exit, 1);
+  EXPECT_NE(again.err.find("Choose a path that does not exist yet"), std::string::npos)
+      << again.err;
   EXPECT_EQ(read_file(path("test-1.secret")), secret);
   // A public file that is there stops it too, and then no secret file is left behind.
   const Outcome refused = chunker({"key", "generate", "x", "--public-key-file", "test-1.public"});

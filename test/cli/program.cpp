@@ -6,6 +6,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,10 @@ void close_if_open(int& descriptor) {
     // Root may do everything, unless these are gone before exec.
     ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
     ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);
+  }
+  for (const auto& [resource, most] : around.limits) {
+    const rlimit limit{most, most};
+    ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
   }
   std::vector<char*> words{const_cast<char*>("chunker")};
   for (const std::string& argument : arguments)

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct Surroundings {
   bool on_terminal = false;        ///< Both outputs are one terminal: all is in `out`.
   bool output_closed = false;      ///< Nobody reads standard output.
   bool obeys_permissions = false;  ///< Even when the tests run as root.
+  std::vector<std::pair<int, std::uint64_t>> limits{};  ///< RLIMIT_* and what it is set to.
 };
 
 /// The program, running. Its outputs are read by wait_for() and finish().

@@ -4,8 +4,10 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "chunker/digest.hpp"
 #include "chunker/hash.hpp"
 #include "cli/cli_fixture.hpp"
+#include "sign/base64.hpp"
 
 namespace chunker::test {
 namespace {
@@ -34,8 +36,11 @@ TEST_F(CliRestore, ByNameWithOrWithoutItsEnding) {
 TEST_F(CliRestore, ByHashInAnySpelling) {
   const Json nar = object_of_kind(on_store({"list", "--json"}).out, "nar");
   const std::string hex = nar.at("nar_sha256");
+  std::string sri = "sha256-" + std::string(sign::base64_characters(Digest::kBytes), ' ');
+  sign::to_base64(Digest::from_hex(hex).value().view(),
+                  std::as_writable_bytes(std::span(sri).subspan(7)));
   for (const std::string& hash :
-       {hex, hex.substr(0, 8), "sha256:" + hex, nar.at("nar_hash").get<std::string>()}) {
+       {hex, hex.substr(0, 8), "sha256:" + hex, nar.at("nar_hash").get<std::string>(), sri}) {
     const Outcome restored = on_store({"restore", hash, "-o", "-"});
     EXPECT_EQ(restored.exit, 0) << hash << restored.err;
     EXPECT_EQ(restored.out, a_) << hash;

@@ -215,6 +215,21 @@ TEST_F(CliStore, RebuildIndexMakesALostIndexAnew) {
   EXPECT_TRUE(on_store({"rebuild-index"}).out.starts_with("index made from "));
 }
 
+TEST_F(CliStore, TheCureOfABrokenIndexCuresIt) {
+  const auto expect_cured = [this] {
+    const Outcome broken = on_store({"list"});
+    EXPECT_EQ(broken.exit, 1);
+    EXPECT_NE(broken.err.find("\n  Run `chunker rebuild-index`"), std::string::npos) << broken.err;
+    EXPECT_EQ(broken.err.find("packs it names"), std::string::npos) << broken.err;
+    EXPECT_EQ(on_store({"rebuild-index"}).exit, 0);
+    EXPECT_EQ(on_store({"list", "--names"}).out, "a.nar\nb.nar\n");
+  };
+  write_file(store() + "/index/CURRENT", "garbage");
+  expect_cured();
+  fs::remove_all(store() + "/index");
+  expect_cured();
+}
+
 TEST_F(CliStore, WhereNoStoreIsNoneIsMade) {
   for (const std::vector<std::string>& command : {std::vector<std::string>{"list"},
                                                   {"stats"},

@@ -121,6 +121,41 @@ TEST_F(CliStreams, ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
+TEST_F(CliStreams, ASignalEndsTheWaitForAnIdlePipe) {
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"cut", "-"},
+        {"ingest", "--store", store(), "--files-from", "-"}}) {
+    Running program(command);
+    ::usleep(300000);  // it waits by now
+    const auto begin = std::chrono::steady_clock::now();
+    program.send(SIGTERM);
+    EXPECT_FALSE(program.wait_for("anything"));  // ends, although its input stays open
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+    const Outcome stopped = program.finish();
+    EXPECT_EQ(stopped.exit, 143) << command.front();
+    EXPECT_NE(stopped.err.find("stopped"), std::string::npos) << stopped.err;
+  }
+}
+
+TEST_F(CliStreams, ASignalAfterAllIsDoneChangesNothing) {
+  // More lines than a pipe takes: it can only end once they are read, long after the last one was stored.
+  constexpr int kNars = 400;
+  std::vector<std::string> command{"ingest", "--store", store()};
+  for (int i = 0; i < kNars; ++i) {
+    command.push_back(std::to_string(i) + std::string(200, 'n') + ".nar");
+    write_file(path(command.back()), make_nar({{"f", std::to_string(i)}}));
+  }
+  Running program(command, {.directory = directory_.path()});
+  const auto names = [&] { return std::ranges::count(on_store({"list", "--names"}).out, '\n'); };
+  for (int tries = 0; tries < 200 && names() < kNars; ++tries) ::usleep(100000);
+  ASSERT_EQ(names(), kNars);
+  program.send(SIGINT);
+  ::usleep(200000);
+  const Outcome done = program.finish();
+  EXPECT_EQ(done.exit, 0) << done.err;
+  EXPECT_NE(done.out.find("\n400 NARs, "), std::string::npos);
+}
+
 TEST_F(CliStreams, StandardDescriptorsThatAreClosedAreNotMistakenForFiles) {
   add_nar("a.nar");
   const std::string command = "CHUNKER_STORE='" + store() + "' '" CHUNKER_PROGRAM "' ingest '" +

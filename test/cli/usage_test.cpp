@@ -86,6 +86,35 @@ TEST_F(CliUsage, WhatCannotBeMeantExitsWithTwoAndPointsToHelp) {
   }
 }
 
+TEST_F(CliUsage, AVariableIsBlamedForWhatItHolds) {
+  add_nar("a.nar");
+  for (const char* threads : {"abc", "-1", "5000"}) {
+    const Outcome outcome =
+        chunker({"cut", "a.nar"}, {.environment = {{"CHUNKER_THREADS", threads}}});
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_NE(outcome.err.find("CHUNKER_THREADS"), std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find("--threads"), std::string::npos) << outcome.err;
+  }
+  const Outcome flag = chunker({"cut", "--threads", "abc", "a.nar"});
+  EXPECT_NE(flag.err.find("--threads"), std::string::npos) << flag.err;
+}
+
+TEST_F(CliUsage, MistakesAreJsonWhereJsonIsWanted) {
+  for (const std::vector<std::string>& mistake :
+       {std::vector<std::string>{"list", "--frobnicate", "--store", "s", "--json"},
+        {"list", "--json"},
+        {"cut", "--json", "--threads", "many", "x"}}) {
+    const Outcome outcome = chunker(mistake);
+    EXPECT_EQ(outcome.exit, 2);
+    const Json error = object_of_kind(outcome.out, "error");
+    ASSERT_TRUE(error.is_object()) << outcome.out;
+    EXPECT_EQ(error.at("code"), "invalid_argument");
+    EXPECT_NE(error.at("cure").get<std::string>().find(" --help`"), std::string::npos);
+    EXPECT_NE(outcome.err, "");
+  }
+  EXPECT_EQ(chunker({"cut", "--threads", "many", "--", "--json"}).out, "");
+}
+
 TEST_F(CliUsage, UnknownCommandsAreNamed) {
   EXPECT_NE(chunker({"lst"}).err.find("no command or option \"lst\""), std::string::npos);
   EXPECT_NE(chunker({"nar", "lst"}).err.find("chunker nar has no command or option \"lst\""),
@@ -102,6 +131,11 @@ TEST_F(CliUsage, CombinationsThatCannotBeMeantExitWithTwoBeforeAnythingIsMade) {
       {"ingest", "--chunk-sizes", "1M:2M:3M:4M", "a.nar"},
       {"ingest", "--chunk-sizes", "3M:2M:1M", "a.nar"},
       {"ingest", "--normalization", "4", "a.nar"},
+      {"ingest", "--seed", "-1", "a.nar"},
+      {"ingest", "--seed", "18446744073709551616", "a.nar"},
+      {"ingest", "--pack-size", "0", "a.nar"},
+      {"ingest", "-", "-"},
+      {"ingest", "--files-from", "-", "-"},
   };
   for (const auto& mistake : mistakes) {
     const Outcome outcome = on_store(mistake);

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -70,13 +73,47 @@ TEST_F(FileTest, ErrorsSayWhichFileAndWhy) {
   const auto missing = File::open_read(path("missing"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ErrorCode::io_not_found);
-  EXPECT_THAT(missing.error().context, HasSubstr(path("missing").string()));
-  EXPECT_THAT(missing.error().context, HasSubstr("No such file"));
+  EXPECT_EQ(missing.error().context, path("missing").string());
+  EXPECT_EQ(missing.error().what, "cannot open: No such file or directory");
 
   const auto directory = File::open_read(directory_.path());
   ASSERT_FALSE(directory);
-  EXPECT_EQ(directory.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(directory.error().context, HasSubstr("Is a directory"));
+  EXPECT_EQ(directory.error().code, ErrorCode::io_not_found);
+  EXPECT_EQ(directory.error().what, "cannot open: Is a directory");
+}
+
+TEST_F(FileTest, WaitingForAWriterEndsOnRequest) {
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  std::stop_source stop;
+  const std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request_stop();
+  });
+  const auto fifo = File::open_read(path("fifo"), stop.get_token());
+  ASSERT_FALSE(fifo);
+  EXPECT_EQ(fifo.error().code, ErrorCode::cancelled);
+}
+
+TEST_F(FileTest, AFifoIsReadUntilItsWriterLeaves) {
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  const std::jthread writer([&] {
+    auto out = File::open_write(path("fifo"));
+    ASSERT_TRUE(out);
+    EXPECT_TRUE(out->write_all(bytes_of("one")));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(out->write_all(bytes_of("two")));
+  });
+  auto fifo = File::open_read(path("fifo"));
+  ASSERT_TRUE(fifo);
+  ByteBuffer bytes(16);
+  std::string text;
+  for (;;) {
+    const auto count = fifo->read_some(bytes.span());
+    ASSERT_TRUE(count) << count.error().what;
+    if (*count == 0) break;
+    text += text_of(bytes.view().first(*count));
+  }
+  EXPECT_EQ(text, "onetwo");
 }
 
 TEST_F(FileTest, EveryErrnoHasOneMeaning) {

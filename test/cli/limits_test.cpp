@@ -1,0 +1,46 @@
+#include <sys/resource.h>
+
+#include "cli/cli_fixture.hpp"
+
+namespace chunker::test {
+namespace {
+
+// What the system denies: memory, threads, long files.
+using CliLimits = CliTest;
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+TEST_F(CliLimits, WithoutMemoryOrThreadsItSaysSoAndNeverAborts) {
+  add_nar("a.nar", 1, 4 << 20);
+  ingest("a.nar");
+  const std::vector<std::vector<std::string>> commands{
+      {"list"},
+      {"verify", "--content"},
+      {"restore", "a.nar", "-o", "-"},
+      {"ingest", "--threads", "64", "--name", "b.nar", "a.nar"},
+      {"gc"},
+      {"cut", "-q", "--threads", "64", "a.nar"}};
+  for (const std::uint64_t megabytes : {40, 100, 200, 300, 500}) {
+    for (const auto& command : commands) {
+      const Outcome done = on_store(command, {.limits = {{RLIMIT_AS, megabytes << 20}}});
+      EXPECT_EQ(done.signal, 0) << command.front() << " in " << megabytes << done.err;
+      if (done.exit == 0) continue;
+      EXPECT_EQ(done.exit, 75) << command.front() << " in " << megabytes << done.err;
+      EXPECT_NE(done.err.find("(memory_limit_exceeded)"), std::string::npos) << done.err;
+    }
+  }
+  EXPECT_EQ(on_store({"list"}, {.limits = {{RLIMIT_AS, 40 << 20}}}).exit, 75);
+  EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
+}
+#endif
+
+TEST_F(CliLimits, ALimitOfFileSizesIsAFullDisk) {
+  add_nar("a.nar", 1, 4 << 20);
+  const Outcome done = on_store({"ingest", "a.nar"}, {.limits = {{RLIMIT_FSIZE, 1 << 20}}});
+  EXPECT_EQ(done.signal, 0);
+  EXPECT_EQ(done.exit, 75) << done.err;
+  EXPECT_NE(done.err.find("File too large (io_no_space)"), std::string::npos) << done.err;
+  EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
+}
+
+}  // namespace
+}  // namespace chunker::test
