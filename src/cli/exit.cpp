@@ -112,8 +112,8 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::store_corrupt:
     case ErrorCode::digest_mismatch:
     case ErrorCode::store_chunk_missing:
-      return "Stored bytes are damaged. `chunker verify --content` shows what is hurt: move the "
-             "packs it names out of the store, then ingest those NARs again.";
+      return "Stored bytes are damaged. `chunker verify --content --repair` sets what is damaged "
+             "aside, saves the rest and names the NARs to ingest again.";
     case ErrorCode::store_locked:
       return "Another process writes to this store: wait until it is done, then run this again.";
     case ErrorCode::store_version:
@@ -151,8 +151,7 @@ std::string_view cure(ErrorCode code) noexcept {
 std::string_view cure(const Error& error) noexcept {
   // Nothing but the index is hurt, which is made of the packs: moving packs away would do harm.
   if (error.what.contains("rebuild-index")) {
-    return "Run `chunker rebuild-index`: it makes the index anew from the packs, and nothing is "
-           "lost.";
+    return "Run `chunker rebuild-index`: it makes the index anew from the packs.";
   }
   return cure(error.code);
 }

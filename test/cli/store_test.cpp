@@ -129,7 +129,7 @@ TEST_F(CliStore, VerifyFindsAFlippedByteAndExitsWithOne) {
   EXPECT_EQ(sum.at("nars_damaged"), 1);
   const Json problem = object_of_kind(done.out, "problem");
   EXPECT_FALSE(problem.at("cure").get<std::string>().empty());
-  EXPECT_NE(done.err.find("then ingest those NARs again"), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find("verify --content --repair"), std::string::npos) << done.err;
 }
 
 TEST_F(CliStore, DamageIsNeverRestored) {
@@ -220,7 +220,7 @@ TEST_F(CliStore, TheCureOfABrokenIndexCuresIt) {
     const Outcome broken = on_store({"list"});
     EXPECT_EQ(broken.exit, 1);
     EXPECT_NE(broken.err.find("\n  Run `chunker rebuild-index`"), std::string::npos) << broken.err;
-    EXPECT_EQ(broken.err.find("packs it names"), std::string::npos) << broken.err;
+    EXPECT_EQ(broken.err.find("--repair"), std::string::npos) << broken.err;
     EXPECT_EQ(on_store({"rebuild-index"}).exit, 0);
     EXPECT_EQ(on_store({"list", "--names"}).out, "a.nar\nb.nar\n");
   };
