@@ -35,11 +35,12 @@ void on_chosen(CLI::App& command, Session& session, Action action) {
   command.callback([&session, action, has_store] {
     session.needs_threads = has_store;
     session.command = [&session, action]() -> Exit {
+      [[maybe_unused]] Console& console = session.console;
       if constexpr (std::is_same_v<std::invoke_result_t<Action>, Exit>) {
         return action();
       } else {
         const Result<void> done = action();
-        return done ? Exit::ok : session.console.report(done.error());
+        return done ? Exit::ok : console.report(done.error());
       }
     };
   });
