@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Kills chunker with SIGKILL at random moments of ingest and gc, and looks at what is left.
+"""Kills chunker with SIGKILL at random moments of ingest, gc and repair, and looks at what is left.
 
 After every kill: `verify --content` finds nothing, every NAR that was acknowledged restores bit for bit, and
-the next command just goes on.  usage: kill_test.py CHUNKER [--rounds N] [--seed N]
+the next command just goes on. A repair, killed or not, costs only NARs that it names.  usage: kill_test.py CHUNKER [--rounds N] [--seed N]
 """
 import argparse
 import hashlib
 import json
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -36,7 +37,7 @@ class Killer:
         self.acknowledged: dict[str, str] = {}
         self.removed: set[str] = set()
         self.killed = 0
-        self.durations = {"ingest": 0.3, "gc": 0.05}
+        self.durations = {"ingest": 0.3, "gc": 0.05, "verify": 0.1}
 
     def command(self, *words: str) -> list[str]:
         return [self.program, words[0], "--store", self.store, *words[1:]]
@@ -91,6 +92,33 @@ class Killer:
             if hashlib.sha256(nar).hexdigest() != digest:
                 sys.exit(f"{name} was acknowledged and came back different")
 
+    def damage_a_pack(self) -> None:
+        packs = [os.path.join(at, name) for at, _, names in os.walk(os.path.join(self.store, "packs")) for name in names]
+        with open(self.random.choice(sorted(packs)), "r+b") as pack:
+            size = pack.seek(0, os.SEEK_END)
+            at = max(8, self.random.choice([self.random.randrange(size), size - self.random.randrange(1, 200)]))
+            pack.seek(at)
+            byte = pack.read(1)[0]
+            pack.seek(at)
+            pack.write(bytes([byte ^ 1 << self.random.randrange(8)]))
+
+    def repair(self, paths: list[str]) -> None:
+        """Damages packs, kills a repair, lets the next one end, and ingests again what there is."""
+        self.damage_a_pack()
+        self.damage_a_pack()
+        self.start_and_kill("verify", "--content", "--repair")
+        ended = subprocess.run(self.command("verify", "--content", "--repair"), capture_output=True, text=True, check=False)
+        if ended.returncode not in (0, 1):
+            sys.exit(f"a repair ended with {ended.returncode}: {ended.stderr}")
+        named = subprocess.run(self.command("verify"), capture_output=True, text=True, check=False).stderr
+        lost = sorted(set(re.findall(r"^chunker: (r\d+-\d+\.nar): ", named, re.MULTILINE)))
+        for name in lost:
+            self.acknowledged.pop(name, None)  # One that was killed before it said so may be there too.
+        if lost:
+            self.run("remove", *lost)
+        self.note(self.run("ingest", "--json", *paths), paths)
+        self.check()
+
     def round(self, number: int) -> None:
         paths = self.write_nars(number)
         self.note(self.start_and_kill("ingest", "--json", "--pack-size", "300K", *paths), paths)
@@ -102,6 +130,8 @@ class Killer:
                 del self.acknowledged[victim]
             self.start_and_kill("gc", "--garbage-min", "0")
             self.check()
+        if number % 4 == 3:
+            self.repair(paths)
         for path in paths:
             os.remove(path)
 
