@@ -23,6 +23,7 @@ PACK_MAGIC, PACK_END = b"CKPACK\0\1", b"CKPACKED"
 MANIFEST_MAGIC = b"CKMANIF\1"
 TRAILER_BYTES, CHECK_BYTES, DIGEST_BYTES = 56, 16, 32
 SHARED_FRAME_BYTES_MAX = 1 << 20
+BASE_CHUNKS_MAX, DELTA_BYTES_MAX = 256, 4 << 20
 FRAME_BYTES_MAX = PART_BYTES_MAX = 1 << 30
 DIRECTORY_BYTES_MAX = 256 << 20
 MANIFEST_BYTES_MAX = 1 << 20
@@ -101,7 +102,8 @@ def text_of(data):
 def read_frame(fields):
     frame = {"record": "frame", "payload_bytes": fields.varint("payload_bytes")}
     frame["codec"] = fields.varint("codec", 0xFFFF, lambda value: CODECS.get(value, str(value)))
-    fields.need(fields.varint("flags") == 0, "flags of a later version")
+    is_delta = fields.varint("flags", show=lambda value: {0: "0", 1: "1, a delta"}.get(value, "?"))
+    fields.need(is_delta <= 1, "flags of a later version")
     count = fields.count("chunk_count", DIGEST_BYTES + 1)
     frame["chunks"] = [{"digest": fields.digest("chunk digest"), "size_bytes": fields.varint("chunk_bytes")}
                        for _ in range(count)]
@@ -112,6 +114,12 @@ def read_frame(fields):
     fields.need(1 <= frame["payload_bytes"] <= FRAME_BYTES_MAX, "a payload of an impossible size")
     fields.need(frame["codec"] != 0 or frame["payload_bytes"] == sum(sizes), "sizes of an uncompressed frame differ")
     frame["raw_bytes"] = sum(sizes)
+    if is_delta:
+        count = fields.count("base_count", DIGEST_BYTES)
+        fields.need(1 <= count <= BASE_CHUNKS_MAX, "a base of an impossible number of chunks")
+        frame["base"] = [fields.digest("base digest") for _ in range(count)]
+        fields.need(frame["codec"] == 10, "a delta that is not of zstd")
+        fields.need(sum(sizes) <= DELTA_BYTES_MAX, "a delta of more than 4 MiB")
     return frame
 
 
@@ -382,6 +390,7 @@ def table_row(number, record):
     if kind == "frame":
         codec = CODECS.get(record["codec"], record["codec"])
         what = f"{codec}, {record['raw_bytes']} raw, {len(record['chunks'])} chunk(s)"
+        what += f", base of {len(record['base'])}" if "base" in record else ""
         what += "".join(f"\n{'':35}{c['digest']} {c['size_bytes']}" for c in record["chunks"])
     elif kind == "manifest":
         what = f"sha256:{record['nar_sha256']}, {record['nar_bytes']} bytes, {record['chunk_count']} chunk(s)"

@@ -21,7 +21,7 @@ import inspect_pack
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors" / "formats"
 REGULAR, DIRECTORY, SYMLINK, EXECUTABLE = 1, 2, 3, 5
-NONE, BZIP2, OF_A_USER = 0, 40, 65535
+NONE, ZSTD, BZIP2, OF_A_USER = 0, 10, 40, 65535
 FRAME, MANIFEST, NAME, REMOVAL = b"\1", b"\2", b"\3", b"\4"
 
 
@@ -110,8 +110,9 @@ def manifest(nar_sha256, nar_bytes, recipe, chunks, entries, references=None):
     return body + blake3(body)[:16]
 
 
-def frame(payload, codec, chunks):
-    return FRAME + varints(len(payload), codec, 0, len(chunks)) + chunk_list(chunks), payload
+def frame(payload, codec, chunks, base=()):
+    record = FRAME + varints(len(payload), codec, 1 if base else 0, len(chunks)) + chunk_list(chunks)
+    return record + (varint(len(base)) + b"".join(base) if base else b""), payload
 
 
 def manifest_record(payload, nar_sha256, nar_bytes, chunk_count):
@@ -179,6 +180,16 @@ def object_pack():
     return pack(300, [frame(TINY_NAR, NONE, [(blake3(TINY_NAR), len(TINY_NAR))])])
 
 
+def delta_pack():
+    """A chunk, and another one kept as what distinguishes it from the first two times over."""
+    base, changed = bytes(i * i % 251 for i in range(5000)), bytes(i * i % 251 for i in range(5001))
+    # A zstd frame of one raw block: the format does not ask how much of the base a frame uses.
+    payload = b"\x28\xb5\x2f\xfd\x60" + (5001 - 256).to_bytes(2, "little")
+    payload += (5001 << 3 | 1).to_bytes(3, "little") + changed
+    return pack(7, [frame(base, NONE, [(blake3(base), 5000)]),
+                    frame(payload, ZSTD, [(blake3(changed), 5001)], [blake3(base)] * 2)])
+
+
 TREE = [
     (b"", DIRECTORY, 24, 0),
     (b"bin", DIRECTORY, 200, 0),
@@ -242,7 +253,14 @@ def rejected():
         (8, b"\1\2" + some_name, "fewer records than announced"),
         (8, b"\1\1\5\0\0", "a kind of record that does not exist"),
         (8, b"\1\1\x81\0" + some_name[1:], "a kind that is not in its shortest form"),
-        (18, b"\1\1\1" + varints(10, 0, 1, 1) + chunk, "flags of a later version"),
+        (18, b"\1\1\1" + varints(10, 0, 2, 1) + chunk, "flags of a later version"),
+        (18, b"\1\1\1" + varints(10, 10, 1, 1) + chunk, "a delta without a base"),
+        (18, b"\1\1\1" + varints(10, 10, 1, 1) + chunk + b"\0", "a delta with an empty base"),
+        (18, b"\1\1\1" + varints(10, 10, 1, 1) + chunk + varint(257) + digest * 257, "a base of too many chunks"),
+        (18, b"\1\1\1" + varints(10, 10, 1, 1) + chunk + varint(2) + digest, "a base that is cut off"),
+        (18, b"\1\1\1" + varints(10, 20, 1, 1) + chunk + varint(1) + digest, "a delta of another codec"),
+        (18, b"\1\1\1" + varints(10, 10, 1, 1) + digest + varint((4 << 20) + 1) + varint(1) + digest,
+         "a delta beyond 4 MiB"),
         (8, b"\1\1\1" + varints(0, 10, 0, 1) + chunk, "a frame without payload"),
         (18, b"\1\1\1" + varints(10, 0, 0, 0), "a frame without chunks"),
         (18, b"\1\1\1" + varints(10, 65536, 0, 1) + chunk, "a codec beyond 16 bits"),
@@ -353,6 +371,7 @@ def files():
     yield "tiny.pack", tiny_pack()
     yield "records.pack", records_pack()
     yield "object.pack", object_pack()
+    yield "delta.pack", delta_pack()
     yield "tree.manifest", tree_manifest()
     yield "tree.entries", entry_table(TREE)
     yield "large.manifest", large_manifest()
@@ -373,7 +392,7 @@ def check_blake3():
 
 def check_by_reading():
     """The reader of tools/inspect_pack.py takes all samples and none of the rejected ones."""
-    for data in (tiny_pack(), records_pack(), object_pack()):
+    for data in (tiny_pack(), records_pack(), object_pack(), delta_pack()):
         inspect_pack.read_pack(data)
     for data in (tiny_manifest(), tree_manifest(), large_manifest(), references_manifest()):
         inspect_pack.read_manifest(data)

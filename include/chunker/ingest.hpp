@@ -34,6 +34,8 @@ struct IngestOptions {
   CompressionStrategy strategy = CompressionStrategy::balanced;
   /// References are taken out behind this prefix (doc/format/references.md); empty leaves them in the data.
   std::string store_prefix = "/nix/store/";
+  /// New chunks are stored as what distinguishes them from the package's version before (doc/format/pack.md).
+  bool deltas = true;
   unsigned threads = 0;    ///< 0 means one per available processor.
   std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.
 };
@@ -48,6 +50,8 @@ struct IngestedNar {
   std::uint64_t new_chunks = 0;        ///< Chunks that the store did not have.
   std::uint64_t new_raw_bytes = 0;     ///< Their size.
   std::uint64_t new_stored_bytes = 0;  ///< Their size as stored.
+  std::uint64_t delta_raw_bytes = 0;   ///< Of their size, what was stored as deltas.
+  std::uint64_t delta_stored_bytes = 0;
 };
 
 /// How far an operation has come; figures only grow.

@@ -20,6 +20,16 @@ bool begins_with_hash(std::string_view name) noexcept {
          name.find_first_not_of(kHashAlphabet) == kHashLength;
 }
 
+// Without everything up to the hash: whoever keeps NARs may have put words of his own before it.
+std::string_view behind_hash(std::string_view name) noexcept {
+  for (std::size_t i = 0; i != std::string_view::npos && i < name.size();) {
+    if (begins_with_hash(name.substr(i))) return name.substr(i + kHashLength + 1);
+    const std::size_t dash = name.find('-', i);
+    i = dash == std::string_view::npos ? dash : dash + 1;
+  }
+  return name;
+}
+
 // "bin" of "2.38-27-bin".
 std::string_view output_of(std::string_view version) noexcept {
   const std::size_t dash = version.rfind('-');
@@ -28,12 +38,32 @@ std::string_view output_of(std::string_view version) noexcept {
   return std::ranges::all_of(last, is_letter) ? last : std::string_view{};
 }
 
-}  // namespace
-
-std::string package_name(std::string_view store_name) {
+// Without directory, suffix and hash.
+std::string_view plain_name(std::string_view store_name) noexcept {
   std::string_view name = store_name.substr(store_name.rfind('/') + 1);
   if (name.ends_with(kNarSuffix)) name.remove_suffix(kNarSuffix.size());
-  if (begins_with_hash(name)) name.remove_prefix(kHashLength + 1);
+  return behind_hash(name);
+}
+
+bool is_digit(char character) noexcept { return character >= '0' && character <= '9'; }
+
+}  // namespace
+
+std::string without_numbers(std::string_view name) {
+  std::string rest;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool between = name[i] == '.' && i > 0 && is_digit(name[i - 1]);
+    if (!is_digit(name[i]) && !between) rest.push_back(name[i]);
+  }
+  return rest;
+}
+
+std::string name_shape(std::string_view store_name) {
+  return without_numbers(plain_name(store_name));
+}
+
+std::string package_name(std::string_view store_name) {
+  const std::string_view name = plain_name(store_name);
   for (std::size_t i = 0; i + 1 < name.size(); ++i) {
     if (name[i] != '-' || is_letter(name[i + 1]) || name[i + 1] == '_') continue;
     std::string package(name.substr(0, i));

@@ -13,6 +13,8 @@ namespace {
 /// (R15.6).
 constexpr double kKeepCompressedBelow = 0.95;
 
+using NoDelta = Result<std::optional<Delta>>;
+
 bool worth_keeping(std::uint64_t compressed_bytes, std::uint64_t raw_bytes) {
   return static_cast<double>(compressed_bytes) <
          kKeepCompressedBelow * static_cast<double>(raw_bytes);
@@ -20,21 +22,25 @@ bool worth_keeping(std::uint64_t compressed_bytes, std::uint64_t raw_bytes) {
 
 }  // namespace
 
-FrameBuilder::FrameBuilder(store::StoreWriter& writer, CompressionCodec codec, StoreLayout layout)
+FrameBuilder::FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec)
     : writer_(&writer),
       codec_(std::move(codec)),
       // One object per chunk means one chunk per frame.
-      frame_bytes_max_(layout == StoreLayout::objects ? 0 : store::kSharedFrameBytesMax) {}
+      frame_bytes_max_(parts.options.layout == StoreLayout::objects ? 0
+                                                                    : store::kSharedFrameBytesMax),
+      deltas_(parts) {}
 
 Result<StoredBytes> FrameBuilder::put_new(std::span<const ChunkBytes> chunks,
+                                          const SuggestBase& suggest_base,
                                           std::vector<Digest>& waits_for) {
-  auto put = base::catching([&] { return claim_and_put(chunks, waits_for); });
+  auto put = base::catching([&] { return claim_and_put(chunks, suggest_base, waits_for); });
   // Others may wait for what was claimed here.
   if (!put) writer_->fail(put.error());
   return put;
 }
 
 Result<StoredBytes> FrameBuilder::claim_and_put(std::span<const ChunkBytes> chunks,
+                                                const SuggestBase& suggest_base,
                                                 std::vector<Digest>& waits_for) {
   digests_.clear();
   for (const ChunkBytes& chunk : chunks) digests_.push_back(chunk.digest);
@@ -52,17 +58,33 @@ Result<StoredBytes> FrameBuilder::claim_and_put(std::span<const ChunkBytes> chun
       bytes += rest[count].bytes.size();
       if (bytes > frame_bytes_max_) break;
     }
-    CHUNKER_TRY(const StoredBytes put, put_frame(rest.first(count)));
+    CHUNKER_TRY(const StoredBytes put, put_frame(rest.first(count), suggest_base));
     stored += put;
     rest = rest.subspan(count);
   }
   return stored;
 }
 
-Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks) {
+Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
+                                            const SuggestBase& suggest_base) {
   const Bytes raw = gather(chunks);
-  CHUNKER_TRY(store::Frame frame, compress(chunks, raw));
-  const StoredBytes stored{chunks.size(), raw.size(), frame.payload.size()};
+  store::Frame frame;
+  for (const ChunkBytes& chunk : chunks) {
+    frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
+  }
+  CHUNKER_TRY(auto delta, suggest_base ? deltas_.encode(raw, suggest_base(chunks)) : NoDelta());
+  if (!delta || !delta->surely_smaller()) {
+    CHUNKER_TRY_VOID(compress(raw, frame));
+    if (delta && !delta->clearly_smaller_than(static_cast<double>(frame.payload.size())))
+      delta.reset();
+  }
+  StoredBytes stored{.chunks = chunks.size(), .raw_bytes = raw.size()};
+  if (delta) {
+    std::move(*delta).move_into(frame);
+    stored.delta_raw_bytes = raw.size();
+    stored.delta_stored_bytes = frame.payload.size();
+  }
+  stored.stored_bytes = frame.record.payload_bytes = frame.payload.size();
   CHUNKER_TRY_VOID(writer_->put_frame(std::move(frame)));
   return stored;
 }
@@ -81,20 +103,15 @@ Bytes FrameBuilder::gather(std::span<const ChunkBytes> chunks) {
   return gathered_;
 }
 
-Result<store::Frame> FrameBuilder::compress(std::span<const ChunkBytes> chunks, Bytes raw) {
-  store::Frame frame;
+Result<void> FrameBuilder::compress(Bytes raw, store::Frame& frame) {
   frame.record.codec = codec_.id();
-  for (const ChunkBytes& chunk : chunks) {
-    frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
-  }
   CHUNKER_TRY_VOID(codec_.compress(raw, scratch_, frame.payload));
   if (frame.record.codec != CodecId::none && !worth_keeping(frame.payload.size(), raw.size())) {
     frame.record.codec = CodecId::none;
     frame.payload.clear();
     frame.payload.append(raw);
   }
-  frame.record.payload_bytes = frame.payload.size();
-  return frame;
+  return {};
 }
 
 }  // namespace chunker::pipeline

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -8,26 +10,36 @@
 #include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "pipeline/delta_encoder.hpp"
+#include "pipeline/older_version.hpp"
 #include "store/writer.hpp"
 
 namespace chunker::pipeline {
 
-/// A chunk and its bytes, borrowed.
+/// A chunk and its bytes, borrowed, and where an older version has the like.
 struct ChunkBytes {
   Digest digest;
   Bytes bytes;
+  OlderRange older{};
 };
+
+/// Names chunks of the store that `chunks` may resemble; empty for none.
+using SuggestBase = std::function<std::vector<Digest>(std::span<const ChunkBytes> chunks)>;
 
 /// What became of some new chunks.
 struct StoredBytes {
   std::uint64_t chunks = 0;
   std::uint64_t raw_bytes = 0;
   std::uint64_t stored_bytes = 0;
+  std::uint64_t delta_raw_bytes = 0;  ///< Of these as deltas.
+  std::uint64_t delta_stored_bytes = 0;
 
   StoredBytes& operator+=(const StoredBytes& other) noexcept {
     chunks += other.chunks;
     raw_bytes += other.raw_bytes;
     stored_bytes += other.stored_bytes;
+    delta_raw_bytes += other.delta_raw_bytes;
+    delta_stored_bytes += other.delta_stored_bytes;
     return *this;
   }
 };
@@ -39,23 +51,27 @@ struct StoredBytes {
 /// Cost:    that of the codec; small chunks that do not lie side by side are copied once.
 class FrameBuilder {
  public:
-  FrameBuilder(store::StoreWriter& writer, CompressionCodec codec, StoreLayout layout);
+  FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec);
 
   /// Claims `chunks` and puts those that the store does not have. What others have in flight is added to
-  /// `waits_for`.
+  /// `waits_for`. Without `suggest_base` there are no deltas.
   [[nodiscard]] Result<StoredBytes> put_new(std::span<const ChunkBytes> chunks,
+                                            const SuggestBase& suggest_base,
                                             std::vector<Digest>& waits_for);
 
  private:
   [[nodiscard]] Result<StoredBytes> claim_and_put(std::span<const ChunkBytes> chunks,
+                                                  const SuggestBase& suggest_base,
                                                   std::vector<Digest>& waits_for);
-  [[nodiscard]] Result<StoredBytes> put_frame(std::span<const ChunkBytes> chunks);
+  [[nodiscard]] Result<StoredBytes> put_frame(std::span<const ChunkBytes> chunks,
+                                              const SuggestBase& suggest_base);
   [[nodiscard]] Bytes gather(std::span<const ChunkBytes> chunks);
-  [[nodiscard]] Result<store::Frame> compress(std::span<const ChunkBytes> chunks, Bytes raw);
+  [[nodiscard]] Result<void> compress(Bytes raw, store::Frame& frame);
 
   store::StoreWriter* writer_;
   CompressionCodec codec_;
   std::uint64_t frame_bytes_max_;
+  DeltaEncoder deltas_;
   CompressionScratch scratch_;
   ByteBuffer gathered_;
   std::vector<Digest> digests_;

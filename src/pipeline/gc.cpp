@@ -145,7 +145,8 @@ Result<GcReport> collect(Store::Parts& parts, const GcOptions& options) {
     GcReport report;
     report.packs_removed = plan.victims.size();
     report.chunks_removed = plan.chunks_dead;
-    report.bytes_before = report.bytes_after = plan.pack_bytes;
+    report.bytes_before = plan.pack_bytes;
+    report.bytes_after = plan.pack_bytes - plan.garbage_bytes;  // About: frames may compress anew.
     return report;
   }
   return Collector(parts, liveness, plan).run();

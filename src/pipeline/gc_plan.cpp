@@ -31,7 +31,42 @@ Result<Liveness> Liveness::mark(Store::Parts& parts) {
     }
     return {};
   }));
+  // Again while a base was found that is a delta itself.
+  for (bool again = true; again;) {
+    CHUNKER_TRY(again, liveness.mark_bases());
+  }
   return liveness;
+}
+
+Result<bool> Liveness::mark_bases() {
+  bool found_delta = false;
+  CHUNKER_TRY_VOID(parts_->index->for_each_pack(
+      [&](const PackEntry& pack) { return mark_bases_in(pack, found_delta); }));
+  return found_delta;
+}
+
+Result<void> Liveness::mark_bases_in(const PackEntry& pack, bool& found_delta) {
+  CHUNKER_TRY(const auto directory,
+              store::read_pack_directory(*parts_->blobs, pack.key, pack.blob_bytes));
+  std::uint64_t offset = store::kPackMagicBytes;
+  for (const auto& record : directory.records) {
+    if (const auto* frame = std::get_if<FrameRecord>(&record); frame && !frame->base.empty()) {
+      CHUNKER_TRY(const auto alive, chunks(*frame, pack.number, offset));
+      const bool any = std::ranges::find(alive, true) != alive.end();
+      if (any) CHUNKER_TRY_VOID(need_base(*frame, found_delta));
+    }
+    offset += store::payload_bytes(record);
+  }
+  return {};
+}
+
+Result<void> Liveness::need_base(const FrameRecord& delta, bool& found_delta) {
+  for (const Digest& digest : delta.base) {
+    if (!needed_.insert(digest).second) continue;
+    CHUNKER_TRY(const auto location, parts_->locate(digest));
+    found_delta |= (location.flags & store::kDeltaFrame) != 0;
+  }
+  return {};
 }
 
 Result<std::vector<bool>> Liveness::chunks(const FrameRecord& frame, store::PackNumber number,
@@ -158,6 +193,7 @@ Result<GcPlan> plan_gc(Store::Parts& parts, const Liveness& liveness, double gar
     plan.chunks_dead += garbage.chunks;
     if (worth_rewriting(garbage, garbage_min)) {
       plan.victims.push_back(pack);
+      plan.garbage_bytes += static_cast<std::uint64_t>(garbage.payload_bytes);
       return {};
     }
     plan.names_kept_removed.insert(garbage.names_removed.begin(), garbage.names_removed.end());

@@ -12,13 +12,13 @@
 // Which records of a store are alive, and which packs are worth rewriting.
 namespace chunker::pipeline {
 
-/// Knows what named NARs need.
+/// Knows what named NARs need, and what the deltas among that need.
 /// Threads: confined.
 /// Errors:  store_*, io_*.
 /// Cost:    about 60 bytes of memory per living chunk.
 class Liveness {
  public:
-  /// Reads the manifest of every named NAR.
+  /// Reads the manifest of every named NAR and the directory of every pack.
   [[nodiscard]] static Result<Liveness> mark(Store::Parts& parts);
 
   /// Per chunk of the frame at `payload_offset` of pack `number`: needed, and this is where the index finds it.
@@ -34,6 +34,10 @@ class Liveness {
 
  private:
   explicit Liveness(Store::Parts& parts) : parts_(&parts) {}
+  /// What living deltas need; true if that may be deltas again.
+  [[nodiscard]] Result<bool> mark_bases();
+  [[nodiscard]] Result<void> mark_bases_in(const store::PackEntry& pack, bool& found_delta);
+  [[nodiscard]] Result<void> need_base(const store::FrameRecord& delta, bool& found_delta);
 
   Store::Parts* parts_;
   std::unordered_set<Digest> needed_;
@@ -46,6 +50,7 @@ struct GcPlan {
   std::unordered_set<std::string> names_kept_removed;
   std::uint64_t chunks_dead = 0;
   std::uint64_t pack_bytes = 0;
+  std::uint64_t garbage_bytes = 0;  ///< In the victims.
 };
 
 /// Errors: store_corrupt if there is a pack that neither index nor anybody can read, store_chunk_missing if

@@ -1,9 +1,15 @@
 #include "chunker/ingest.hpp"
 
+#include <algorithm>
+#include <string>
 #include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
+#include "delta/package_name.hpp"
 #include "pipeline/nar_ingest.hpp"
 #include "pipeline/workers.hpp"
 #include "store/parts.hpp"
@@ -73,6 +79,21 @@ Result<void> ingest_source(const IngestShared& shared, const IngestSource& sourc
   });
 }
 
+/// The first version of every package, then every second one, and so on: a delta needs a base that is durable,
+/// and by the time its turn comes that has happened by itself.
+std::vector<std::size_t> versions_apart(std::span<const IngestSource> sources) {
+  std::unordered_map<std::string, std::size_t> counts;
+  std::vector<std::pair<std::size_t, std::size_t>> rounds;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const std::string package = delta::package_name(pipeline::name_of(sources[i]));
+    rounds.emplace_back(package.empty() ? 0 : counts[package]++, i);
+  }
+  std::ranges::sort(rounds);
+  std::vector<std::size_t> order;
+  for (const auto& [round, i] : rounds) order.push_back(i);
+  return order;
+}
+
 Result<std::optional<refs::ReferenceNormalizer>> normalizer_of(const IngestOptions& options) {
   if (options.store_prefix.empty()) return std::nullopt;
   CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make(options.store_prefix));
@@ -95,23 +116,29 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
   Reporter reporter(on_ingested, progress);
   pipeline::Pool<pipeline::Slab> slabs;
+  pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders(
-      [&] { return pipeline::FrameBuilder(writer, codec, parts.options.layout); });
-  const IngestShared shared{writer,
+      [&] { return pipeline::FrameBuilder(parts, writer, codec); });
+  const IngestShared shared{parts,
+                            writer,
                             parts.options.hash,
                             std::move(chunking),
                             options.chunking.recipe,
                             std::move(normalizer),
+                            options.deltas,
                             threads,
                             options.stop,
                             progress,
                             slabs,
-                            builders};
+                            builders,
+                            under_way};
 
+  const auto order = versions_apart(sources);
   pipeline::for_each_in_order(threads, sources.size(), [&](std::size_t i) {
-    auto staged = ingest_source(shared, sources[i], reporter);
-    if (!staged) reporter.report(sources[i], std::unexpected(std::move(staged).error()));
+    const IngestSource& source = sources[order[i]];
+    auto staged = ingest_source(shared, source, reporter);
+    if (!staged) reporter.report(source, std::unexpected(std::move(staged).error()));
   });
   CHUNKER_TRY_VOID(writer.finish());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");

@@ -9,6 +9,7 @@
 
 #include "base/try.hpp"
 #include "chunker/hash.hpp"
+#include "delta/package_name.hpp"
 #include "pipeline/workers.hpp"
 #include "store/manifest_format.hpp"
 
@@ -30,6 +31,7 @@ class NarIngest {
         normalizer_(shared.normalizer),
         chunker_(shared.chunking) {}
 
+  Result<void> find_older_version();
   Result<void> run();
   Result<void> stage(std::function<void(const Result<IngestedNar>&)> on_durable);
 
@@ -44,6 +46,7 @@ class NarIngest {
   void keep_rest(const Slab& slab);
   Result<void> check_is_nar(Bytes head);
   void store_chunks(Slab& slab);
+  std::vector<Digest> base_around(std::span<const ChunkBytes> chunks) const;
   Result<void> hash_and_put(Slab& slab);
   void hash_and_collect(SlabPtr slab);
   void fail(Error error);
@@ -57,6 +60,8 @@ class NarIngest {
   ByteBuffer carry_;           ///< What lies behind the last chunk.
   std::size_t carry_cut_ = 0;  ///< How much of it the chunker has seen.
   std::uint64_t carry_offset_ = 0;
+  std::string package_;
+  std::shared_ptr<const OlderVersion> older_;
   bool ended_ = false;
   Sha256Stream sha256_;
   Manifest manifest_;
@@ -89,6 +94,7 @@ NarIngest::SlabPtr NarIngest::read_and_cut(tbb::flow_control& flow) {
 
 void NarIngest::begin(Slab& slab) {
   slab.chunks.clear();
+  slab.older.clear();
   slab.taken_out.clear();
   slab.chunk_list.clear();
   slab.waits_for.clear();
@@ -103,6 +109,11 @@ Result<bool> NarIngest::fill(Slab& slab) {
   begin(slab);
   while (slab.chunks.empty() && !ended_) CHUNKER_TRY_VOID(read_more(slab));
   if (slab.chunks.empty()) return false;
+  if (older_) {
+    for (const ChunkExtent& chunk : slab.chunks) {
+      slab.older.push_back(older_->range_of(chunk, chunker_.entries()));
+    }
+  }
   keep_rest(slab);
   return true;
 }
@@ -173,11 +184,19 @@ Result<void> NarIngest::hash_and_put(Slab& slab) {
   std::vector<Digest> digests(inputs.size());
   shared_.hash.hash_many(inputs, digests);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    chunks.push_back({digests[i], inputs[i]});
+    chunks.push_back({digests[i], inputs[i], older_ ? slab.older[i] : OlderRange{}});
     slab.chunk_list.push_back({digests[i], inputs[i].size()});
   }
-  CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, slab.waits_for));
+  SuggestBase suggest_base;
+  if (older_) suggest_base = [this](auto frame) { return base_around(frame); };
+  CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, suggest_base, slab.waits_for));
   return {};
+}
+
+std::vector<Digest> NarIngest::base_around(std::span<const ChunkBytes> chunks) const {
+  std::vector<OlderRange> ranges;
+  for (const ChunkBytes& chunk : chunks) ranges.push_back(chunk.older);
+  return older_->chunks_around(std::move(ranges), DeltaEncoder::kBaseBytesMax);
 }
 
 /// Stage 3, in order: the hash of the NAR as it came, and the list of its chunks.
@@ -196,6 +215,15 @@ void NarIngest::hash_and_collect(SlabPtr slab) {
     return {};
   });
   if (!collected) fail(std::move(collected).error());
+}
+
+Result<void> NarIngest::find_older_version() {
+  package_ = delta::package_name(name_of(source_));
+  if (!shared_.deltas || package_.empty()) return {};
+  // Only what is durable can be a base.
+  if (shared_.under_way.contains(package_)) CHUNKER_TRY_VOID(shared_.writer.settle());
+  older_ = OlderVersion::find(shared_.parts, name_of(source_));
+  return {};
 }
 
 Result<void> NarIngest::run() {
@@ -224,7 +252,15 @@ Result<void> NarIngest::run() {
 Result<void> NarIngest::put_pieces(const store::EncodedManifest& encoded) {
   std::vector<ChunkBytes> pieces;
   for (const auto& piece : encoded.pieces) pieces.push_back({piece.digest, piece.bytes});
-  CHUNKER_TRY(const StoredBytes stored, shared_.builders.local().put_new(pieces, waits_for_));
+  // A list of chunks of which few are new resembles the list before it.
+  SuggestBase suggest_base;
+  if (older_) {
+    suggest_base = [this](auto) {
+      return std::vector<Digest>(older_->pieces().begin(), older_->pieces().end());
+    };
+  }
+  CHUNKER_TRY(const StoredBytes stored,
+              shared_.builders.local().put_new(pieces, suggest_base, waits_for_));
   stored_.stored_bytes += stored.stored_bytes;
   return {};
 }
@@ -239,8 +275,7 @@ Result<void> NarIngest::stage(std::function<void(const Result<IngestedNar>&)> on
   CHUNKER_TRY_VOID(put_pieces(encoded));
 
   IngestedNar nar;
-  nar.name = source_.name;
-  if (nar.name.empty()) nar.name = source_.path.filename().string();
+  nar.name = name_of(source_);
   if (nar.name.empty()) nar.name = manifest_.nar_sha256.hex();
   nar.nar_sha256 = manifest_.nar_sha256;
   nar.nar_bytes = manifest_.nar_bytes;
@@ -249,28 +284,40 @@ Result<void> NarIngest::stage(std::function<void(const Result<IngestedNar>&)> on
   nar.new_chunks = stored_.chunks;
   nar.new_raw_bytes = stored_.raw_bytes;
   nar.new_stored_bytes = stored_.stored_bytes;
+  nar.delta_raw_bytes = stored_.delta_raw_bytes;
+  nar.delta_stored_bytes = stored_.delta_stored_bytes;
 
   store::StagedNar staged;
   staged.name = nar.name;
   staged.record = {encoded.bytes.size(), nar.nar_sha256, nar.nar_bytes, nar.chunks};
   staged.manifest = std::move(encoded.bytes);
   staged.waits_for = std::move(waits_for_);
-  staged.on_durable = [nar, on_durable = std::move(on_durable)](const Result<void>& durable) {
+  shared_.under_way.add(package_);
+  staged.on_durable = [nar, on_durable = std::move(on_durable), package = package_,
+                       &under_way = shared_.under_way](const Result<void>& durable) {
+    under_way.remove(package);
     if (durable) {
       on_durable(nar);
     } else {
       on_durable(std::unexpected(durable.error()));
     }
   };
-  return shared_.writer.put_nar(std::move(staged));
+  auto put = shared_.writer.put_nar(std::move(staged));
+  if (!put) shared_.under_way.remove(package_);
+  return put;
 }
 
 }  // namespace
 
+std::string name_of(const IngestSource& source) {
+  return source.name.empty() ? source.path.filename().string() : source.name;
+}
+
 Result<void> ingest_nar(const IngestShared& shared, const IngestSource& source,
                         std::function<void(const Result<IngestedNar>&)> on_durable) {
-  CHUNKER_TRY(auto input, open_input(source));
+  CHUNKER_TRY(auto input, open_input(source, shared.stop));
   NarIngest nar(shared, source, std::move(input));
+  CHUNKER_TRY_VOID(nar.find_older_version());
   CHUNKER_TRY_VOID(nar.run());
   return nar.stage(std::move(on_durable));
 }

@@ -12,6 +12,7 @@
 #include "chunker/manifest.hpp"
 #include "pipeline/frame_builder.hpp"
 #include "pipeline/input.hpp"
+#include "pipeline/older_version.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
 #include "refs/references.hpp"
@@ -27,6 +28,7 @@ struct Slab {
   std::size_t fresh_end = 0;        ///< Behind it what is not yet cut: it may begin a reference.
   std::uint64_t offset_bytes = 0;   ///< Of the first byte, in the NAR.
   std::vector<ChunkExtent> chunks;  ///< Offsets in the NAR.
+  std::vector<OlderRange> older;    ///< Per chunk, if there is an older version.
   std::vector<refs::Reference> taken_out;  ///< Of the fresh bytes.
   std::vector<ChunkReference> chunk_list;
   std::vector<Digest> waits_for;
@@ -43,18 +45,24 @@ struct Slab {
 
 /// What all NARs of one ingest share.
 struct IngestShared {
+  Store::Parts& parts;
   store::StoreWriter& writer;
   const HashAlgorithm& hash;
   std::shared_ptr<const ResolvedOptions> chunking;
   Recipe recipe;
   std::optional<refs::ReferenceNormalizer>
       normalizer;  ///< At the beginning of a stream; to be copied.
+  bool deltas;
   unsigned threads;
   std::stop_token stop;
   ProgressMeter& progress;
   Pool<Slab>& slabs;
   tbb::enumerable_thread_specific<FrameBuilder>& builders;
+  PackagesUnderWay& under_way;
 };
+
+/// What the source is called, if that is known before its bytes are.
+[[nodiscard]] std::string name_of(const IngestSource& source);
 
 /// Takes one NAR in: its slabs run through the stages side by side. On success the NAR is staged with the
 /// writer, which calls `on_durable` later.

@@ -4,6 +4,7 @@
 
 #include "base/try.hpp"
 #include "pipeline/readers.hpp"
+#include "store/reconcile.hpp"
 
 namespace chunker::pipeline {
 
@@ -17,7 +18,7 @@ Result<store::Salvaged> set_aside(Store::Parts& parts, std::span<const std::stri
   for (const std::string& key : salvaged.packs) {
     CHUNKER_TRY_VOID(parts.blobs->rename(key, "damaged/" + key));
   }
-  CHUNKER_TRY_VOID(parts.index->forget_lost_packs(salvaged.packs));
+  CHUNKER_TRY_VOID(store::forget_packs(*parts.blobs, *parts.index, salvaged.packs));
   parts.unsettled = false;
   CHUNKER_TRY_VOID(parts.index->flush());
   return salvaged;

@@ -56,6 +56,9 @@ class Verifier {
   void check_pack(const PackEntry& pack, pipeline::ProgressMeter& progress);
   Result<void> check_pack_contents(const PackEntry& pack, const PackDirectory& directory,
                                    pipeline::ProgressMeter& progress);
+  Result<void> check_base(const FrameRecord& frame);
+  Result<void> spread_damage();
+  Result<bool> spread_damage_in(const PackEntry& pack);
   Result<void> check_frame(store::FrameReader& reader, const PackEntry& pack,
                            const FrameRecord& frame, std::uint64_t offset);
   Result<void> check_manifest(const PackEntry& pack, const ManifestRecord& manifest,
@@ -164,13 +167,24 @@ void Verifier::damaged_copy(const Error& error, const PackEntry& pack, bool need
   }
 }
 
+/// Whether the index has the base of a delta.
+Result<void> Verifier::check_base(const FrameRecord& frame) {
+  CHUNKER_TRY(const auto locations, parts_.index->chunks(frame.base));
+  for (std::size_t i = 0; i < locations.size(); ++i) {
+    if (locations[i]) continue;
+    return base::fail(ErrorCode::store_chunk_missing, "the store does not have the base of a delta",
+                      Error::kNoOffset, frame.base[i].hex());
+  }
+  return {};
+}
+
 /// Looks up every chunk of a frame; with `content` decodes it and hashes each.
 Result<void> Verifier::check_frame(store::FrameReader& reader, const PackEntry& pack,
                                    const FrameRecord& frame, std::uint64_t offset) {
   ChunkLocation location{
       pack.number, offset, frame.payload_bytes, frame.codec, frame.flags, frame.raw_bytes(), 0, 0};
-  Result<void> loaded;
-  if (options_.content) loaded = reader.load(location);
+  Result<void> loaded = check_base(frame);
+  if (loaded && options_.content) loaded = reader.load(location);
   bool any_needed = false;
   for (const ChunkReference& chunk : frame.chunks) {
     location.chunk_bytes = chunk.size_bytes;
@@ -187,7 +201,7 @@ Result<void> Verifier::check_frame(store::FrameReader& reader, const PackEntry& 
       if (!bytes) damaged_copy(bytes.error(), pack, needed);
       good = bytes.has_value();
     }
-    if (options_.content && good != needed) {
+    if (good != needed && (options_.content || !good)) {
       const base::Lock lock(mutex_);
       (good ? spare_ : damaged_).insert(chunk.digest);
     }
@@ -267,6 +281,47 @@ Result<void> Verifier::check_index() {
     }
     return {};
   });
+}
+
+/// A delta is damaged where its base is.
+Result<void> Verifier::spread_damage() {
+  for (bool found = true; found;) {
+    {
+      const base::Lock lock(mutex_);
+      if (damaged_.empty()) return {};
+    }
+    found = false;
+    for (const PackEntry& pack : packs_) {
+      CHUNKER_TRY(const bool found_here, spread_damage_in(pack));
+      found |= found_here;
+    }
+  }
+  return {};
+}
+
+Result<bool> Verifier::spread_damage_in(const PackEntry& pack) {
+  const auto directory = store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes);
+  if (!directory) return false;  // Its chunks are damaged anyway.
+  bool found = false;
+  std::uint64_t offset = store::kPackMagicBytes;
+  for (const auto& record : directory->records) {
+    if (const auto* frame = std::get_if<FrameRecord>(&record); frame && !frame->base.empty()) {
+      const ChunkLocation here{.pack = pack.number, .payload_offset = offset};
+      std::vector<Digest> needed;
+      for (const ChunkReference& chunk : frame->chunks) {
+        CHUNKER_TRY(const auto known, parts_.index->chunk(chunk.digest));
+        if (known && known->same_frame(here)) needed.push_back(chunk.digest);
+      }
+      const base::Lock lock(mutex_);
+      const auto is_damaged = [this](const Digest& digest)
+                                  CHUNKER_REQUIRES(mutex_) { return damaged_.contains(digest); };
+      if (std::ranges::any_of(frame->base, is_damaged)) {
+        for (const Digest& digest : needed) found |= damaged_.insert(digest).second;
+      }
+    }
+    offset += store::payload_bytes(record);
+  }
+  return found;
 }
 
 Result<void> Verifier::check_reference(const ChunkReference& chunk) {
@@ -351,6 +406,7 @@ Result<void> Verifier::check_packs() {
 
 Result<VerifyReport> Verifier::check_use() {
   CHUNKER_TRY_VOID(check_index());
+  CHUNKER_TRY_VOID(spread_damage());
   CHUNKER_TRY_VOID(check_nars());
   CHUNKER_TRY_VOID(go_on());
   report_missing();

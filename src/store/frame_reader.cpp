@@ -3,66 +3,115 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "codec/delta_frame.hpp"
 
 namespace chunker::store {
+namespace {
 
 using base::fail;
 
-Result<Bytes> chunk_in_frame(Bytes frame, const Digest& digest, const ChunkLocation& location,
-                             const HashAlgorithm& hash) {
-  if (location.offset_in_frame > frame.size() ||
-      location.chunk_bytes > frame.size() - location.offset_in_frame) {
-    return fail(ErrorCode::store_corrupt, "the index points outside a chunk's frame",
-                location.offset_in_frame, digest.hex());
-  }
-  const Bytes bytes = frame.subspan(static_cast<std::size_t>(location.offset_in_frame),
-                                    static_cast<std::size_t>(location.chunk_bytes));
-  if (hash.hash(bytes) != digest) {
-    return fail(ErrorCode::digest_mismatch, "a stored chunk does not hash to its name",
-                location.payload_offset, digest.hex());
-  }
-  return bytes;
-}
+/// Bases are plain when they are chosen. One that was damaged and stored anew may be a delta itself, so a few
+/// more steps are allowed; beyond, or in a circle, the index is wrong.
+constexpr unsigned kDepthMax = 4;
 
-Result<void> FrameReader::load(const ChunkLocation& location) {
-  if (held_ && held_->same_frame(location)) return {};
-  held_.reset();
-  CHUNKER_TRY(const std::string key, parts_->pack_key(location.pack));
+Result<void> check(const ChunkLocation& location, const std::string& key) {
   if (location.payload_bytes > kDecompressedBytesMax ||
       location.frame_raw_bytes > kDecompressedBytesMax) {
     return fail(ErrorCode::store_corrupt, "the index describes an impossible frame",
                 location.payload_offset, key);
   }
-  if (location.flags != 0) {
+  if ((location.flags & ~kDeltaFrame) != 0) {
     return fail(ErrorCode::store_version, "a frame needs a later version to be read",
                 location.payload_offset, key);
   }
-  payload_.clear();
-  payload_.resize(static_cast<std::size_t>(location.payload_bytes));
-  if (auto read = parts_->blobs->read(key, location.payload_offset, payload_.span()); !read) {
-    Error error = std::move(read).error();
-    if (error.code == ErrorCode::store_not_found) error.code = ErrorCode::store_chunk_missing;
-    return std::unexpected(std::move(error));
-  }
-  if (auto decoded = decode(location); !decoded) {
-    Error error = std::move(decoded).error();
-    error.offset_bytes = location.payload_offset;
-    return std::unexpected(std::move(error).within(key));
-  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> FrameReader::load(const ChunkLocation& location) {
+  if (held_ && held_->same_frame(location)) return {};
+  held_.reset();
+  CHUNKER_TRY_VOID(decode(location, raw_, 0));
   held_ = location;
   return {};
 }
 
-Result<void> FrameReader::decode(const ChunkLocation& location) {
-  CHUNKER_TRY(const CompressionCodec codec, parts_->options.codecs->by_id(location.codec));
+Result<void> FrameReader::decode(const ChunkLocation& location, ByteBuffer& raw, unsigned depth) {
+  CHUNKER_TRY(const std::string key, parts_->pack_key(location.pack));
+  CHUNKER_TRY_VOID(check(location, key));
+  // Only the outermost frame has a buffer that is kept: those of bases are few, and seldom two deep.
+  ByteBuffer own;
+  ByteBuffer& payload = depth == 0 ? payload_ : own;
+  payload.clear();
+  payload.resize(static_cast<std::size_t>(location.payload_bytes));
+  if (auto read = parts_->blobs->read(key, location.payload_offset, payload.span()); !read) {
+    Error error = std::move(read).error();
+    if (error.code == ErrorCode::store_not_found) error.code = ErrorCode::store_chunk_missing;
+    return std::unexpected(std::move(error));
+  }
+  if (auto decoded = decode_payload(location, payload, raw, depth); !decoded) {
+    Error error = std::move(decoded).error();
+    if (error.offset_bytes == Error::kNoOffset) error.offset_bytes = location.payload_offset;
+    return std::unexpected(std::move(error).within(key));
+  }
+  return {};
+}
+
+Result<void> FrameReader::decode_payload(const ChunkLocation& location, Bytes payload,
+                                         ByteBuffer& raw, unsigned depth) {
   const auto raw_bytes = static_cast<std::size_t>(location.frame_raw_bytes);
-  raw_.clear();
-  raw_.reserve(raw_bytes);
-  CHUNKER_TRY_VOID(codec.decompress(payload_, raw_bytes, scratch_, raw_));
-  if (raw_.size() != raw_bytes) {
+  raw.clear();
+  raw.reserve(raw_bytes);
+  if ((location.flags & kDeltaFrame) == 0) {
+    CHUNKER_TRY(const CompressionCodec codec, parts_->options.codecs->by_id(location.codec));
+    CHUNKER_TRY_VOID(codec.decompress(payload, raw_bytes, scratch_, raw));
+  } else {
+    CHUNKER_TRY(const auto digests, parts_->base_of(location));
+    ByteBuffer own;
+    ByteBuffer& base = depth == 0 ? base_ : own;
+    base.clear();
+    CHUNKER_TRY_VOID(append_base(*digests, base, depth + 1));
+    CHUNKER_TRY_VOID(codec::decompress_with_base(payload, base, raw_bytes, scratch_, raw));
+  }
+  if (raw.size() != raw_bytes) {
     return fail(ErrorCode::store_corrupt, "a frame decodes to another size than recorded");
   }
   return {};
+}
+
+Result<void> FrameReader::append_base(std::span<const Digest> digests, ByteBuffer& output,
+                                      unsigned depth) {
+  if (depth > kDepthMax) {
+    return fail(ErrorCode::store_corrupt, "deltas need deltas without end", Error::kNoOffset,
+                digests.front().hex());
+  }
+  CHUNKER_TRY(const auto locations, parts_->index->chunks(digests));
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    const auto& location = locations[i];
+    if (!location) {
+      return fail(ErrorCode::store_chunk_missing, "the store does not have the base of a delta",
+                  Error::kNoOffset, digests[i].hex());
+    }
+    CHUNKER_TRY(const auto frame, base_frame(*location, depth));
+    CHUNKER_TRY(const Bytes bytes, frame->chunk(digests[i], *location, parts_->options.hash));
+    if (bytes.size() > codec::kDeltaBaseBytesMax - output.size()) {
+      return fail(ErrorCode::store_corrupt, "the base of a delta is larger than 4 MiB",
+                  Error::kNoOffset, digests[i].hex());
+    }
+    output.append(bytes);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<DecodedFrame>> FrameReader::base_frame(const ChunkLocation& location,
+                                                              unsigned depth) {
+  if (auto kept = parts_->base_frames.find(location)) return kept;
+  ByteBuffer raw;
+  CHUNKER_TRY_VOID(decode(location, raw, depth + 1));
+  auto frame = std::make_shared<DecodedFrame>(std::move(raw));
+  parts_->base_frames.keep(location, frame);
+  return frame;
 }
 
 Result<Bytes> FrameReader::chunk(const Digest& digest, const ChunkLocation& location) const {

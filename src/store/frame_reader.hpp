@@ -1,19 +1,24 @@
 #pragma once
 
+#include <optional>
+#include <span>
+
 #include "chunker/bytes.hpp"
 #include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "store/frame_cache.hpp"
 #include "store/index.hpp"
 #include "store/parts.hpp"
 
 namespace chunker::store {
 
-/// Reads frames and takes verified chunks out of them.
+/// Reads frames and takes verified chunks out of them; gets what delta frames need on the way.
 /// Owns:    its buffers and codec contexts, so that reading many frames allocates once.
 /// Threads: movable; one per worker.
 /// Errors:  store_chunk_missing (pack gone), store_corrupt, codec_*, digest_mismatch, io_*.
-/// Cost:    one read per frame that is not the one held already.
+/// Cost:    one read per frame that is not the one held already; for a delta frame also those of its base, of
+///          which the store's FrameCache keeps the last ones.
 class FrameReader {
  public:
   explicit FrameReader(Store::Parts& parts) : parts_(&parts) {}
@@ -26,21 +31,26 @@ class FrameReader {
   [[nodiscard]] Result<Bytes> read(const Digest& digest, const ChunkLocation& location);
   /// The held frame's decoded bytes, handed over in exchange for a buffer to decode into next.
   [[nodiscard]] ByteBuffer take(ByteBuffer replacement) noexcept;
+  /// Appends the verified bytes of a base's chunks, one behind the other.
+  [[nodiscard]] Result<void> read_base(std::span<const Digest> digests, ByteBuffer& output) {
+    return append_base(digests, output, 0);
+  }
 
  private:
-  [[nodiscard]] Result<void> decode(const ChunkLocation& location);
+  [[nodiscard]] Result<void> decode(const ChunkLocation& location, ByteBuffer& raw, unsigned depth);
+  [[nodiscard]] Result<void> decode_payload(const ChunkLocation& location, Bytes payload,
+                                            ByteBuffer& raw, unsigned depth);
+  [[nodiscard]] Result<void> append_base(std::span<const Digest> digests, ByteBuffer& output,
+                                         unsigned depth);
+  [[nodiscard]] Result<std::shared_ptr<DecodedFrame>> base_frame(const ChunkLocation& location,
+                                                                 unsigned depth);
 
   Store::Parts* parts_;
   CompressionScratch scratch_;
   ByteBuffer payload_;
+  ByteBuffer base_;
   ByteBuffer raw_;
   std::optional<ChunkLocation> held_;
 };
-
-/// The bytes of one chunk inside a decoded frame, verified.
-/// Errors: store_corrupt if the location does not fit the frame, digest_mismatch.
-[[nodiscard]] Result<Bytes> chunk_in_frame(Bytes frame, const Digest& digest,
-                                           const ChunkLocation& location,
-                                           const HashAlgorithm& hash);
 
 }  // namespace chunker::store

@@ -53,6 +53,14 @@ Result<std::optional<NameRecord>> Index::name(std::string_view name) const {
   return format::decode_name(name, *value);
 }
 
+Result<std::optional<Digest>> Index::newest_version(std::string_view name) const {
+  for (const std::string& key : format::version_keys(name)) {
+    CHUNKER_TRY(const auto value, database_->get(key));
+    if (value) return format::decode_digest(*value);
+  }
+  return std::nullopt;
+}
+
 Result<std::optional<PackEntry>> Index::pack(std::string_view key) const {
   CHUNKER_TRY(const auto value, database_->get(format::pack_key(key)));
   if (!value) return std::nullopt;

@@ -96,6 +96,9 @@ class Index {
   /// NARs whose SHA-256 begins with these hex digits (at most `count_max` of them).
   [[nodiscard]] Result<std::vector<Digest>> manifests_with_prefix(std::string_view hex,
                                                                   std::size_t count_max) const;
+  /// The NAR that was named last among those that are another version of what is called `name`: of the same
+  /// shape, else of the same package (delta/package_name.hpp). It may be gone.
+  [[nodiscard]] Result<std::optional<Digest>> newest_version(std::string_view name) const;
   /// The names of one NAR.
   [[nodiscard]] Result<std::vector<std::string>> names_of(const Digest& nar_sha256) const;
 
@@ -111,6 +114,9 @@ class Index {
   /// Not atomic, but repeating it after a crash completes it.
   [[nodiscard]] Result<void> forget_lost_packs(std::span<const std::string> keys);
   [[nodiscard]] Result<void> forget_lost_pack(std::string_view key);
+
+  /// Forgets chunks, wherever they lie, as one atomic step.
+  [[nodiscard]] Result<void> forget_chunks(std::span<const Digest> digests);
 
   /// The highest sequence that any pack ever had, forgotten ones included; 0 without packs.
   [[nodiscard]] Result<std::uint64_t> highest_sequence() const;

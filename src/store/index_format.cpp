@@ -5,6 +5,7 @@
 
 #include "base/try.hpp"
 #include "base/wire.hpp"
+#include "delta/package_name.hpp"
 #include "store/field_reader.hpp"
 
 namespace chunker::store::index_format {
@@ -52,6 +53,14 @@ std::string manifest_key(const Digest& nar_sha256) {
   return key_of('M', text_of(nar_sha256.view()));
 }
 std::string name_key(std::string_view name) { return key_of('N', name); }
+
+std::vector<std::string> version_keys(std::string_view name) {
+  std::vector<std::string> keys{key_of('W', delta::name_shape(name))};
+  if (const auto package = delta::package_name(name); !package.empty()) {
+    keys.push_back(key_of('V', package));
+  }
+  return keys;
+}
 
 std::string pack_number_key(PackNumber number) {
   std::string key = "Q";

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "chunker/bytes.hpp"
 #include "chunker/digest.hpp"
@@ -27,6 +28,9 @@ inline constexpr std::string_view kSettingSequence = "sequence";
 [[nodiscard]] std::string chunk_key(const Digest& digest);
 [[nodiscard]] std::string manifest_key(const Digest& nar_sha256);
 [[nodiscard]] std::string name_key(std::string_view name);
+/// What all versions of one thing have in common, the closest relation first (delta/package_name.hpp). The value
+/// is the newest one's NAR: a hint, which may name a NAR that is gone.
+[[nodiscard]] std::vector<std::string> version_keys(std::string_view name);
 /// With an empty name: what the keys of all names of this NAR begin with.
 [[nodiscard]] std::string nar_name_key(const Digest& nar_sha256, std::string_view name);
 

@@ -55,6 +55,8 @@ rocksdb::Options index_options(bool for_writing) {
   options.create_if_missing = for_writing;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options()));
   options.compression = compression();
+  options.max_file_opening_threads =
+      1;  // A thread costs more than it saves on the few files of an index.
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = kWriteBuffers;
   options.level_compaction_dynamic_level_bytes =

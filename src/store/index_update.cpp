@@ -60,6 +60,9 @@ class PackUpdate {
     CHUNKER_TRY_VOID(unname(record.name));
     batch_.Put(format::name_key(record.name), format::encode(record));
     batch_.Put(format::nar_name_key(record.nar_sha256, record.name), {});
+    for (const std::string& key : format::version_keys(record.name)) {
+      batch_.Put(key, rocksdb::Slice(text_of(record.nar_sha256.view())));
+    }
     names_[record.name] = record.nar_sha256;
     return {};
   }
@@ -166,6 +169,13 @@ Result<void> Index::forget_pack(std::string_view key, const PackDirectory& direc
     }
   }
   forget_entry(batch, *known);
+  return database_->write(batch);
+}
+
+Result<void> Index::forget_chunks(std::span<const Digest> digests) {
+  const base::Lock lock(database_->update_mutex());
+  rocksdb::WriteBatch batch;
+  for (const Digest& digest : digests) batch.Delete(format::chunk_key(digest));
   return database_->write(batch);
 }
 

@@ -23,6 +23,9 @@ inline constexpr std::size_t kNameBytesMax = 4096;
 inline constexpr std::uint64_t kFrameBytesMax = kDecompressedBytesMax;
 /// A directory is read into memory as a whole; this is more than seven million chunks.
 inline constexpr std::uint64_t kDirectoryBytesMax = 256 << 20;
+/// A flag of frames: needs its base to be decoded.
+inline constexpr std::uint64_t kDeltaFrame = 1;
+inline constexpr std::size_t kBaseChunksMax = 256;
 /// Sequences begin at 1; counting one on from the last does not wrap around.
 inline constexpr std::uint64_t kSequenceMax = (1ULL << 63) - 1;
 
@@ -31,6 +34,8 @@ struct FrameRecord {
   CodecId codec = CodecId::none;
   std::uint64_t flags = 0;
   std::vector<ChunkReference> chunks;
+  /// Of a delta frame: the chunks that, one behind the other, are its base.
+  std::vector<Digest> base{};
 
   [[nodiscard]] std::uint64_t raw_bytes() const noexcept;
   friend bool operator==(const FrameRecord&, const FrameRecord&) = default;

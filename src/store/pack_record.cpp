@@ -5,6 +5,7 @@
 
 #include "base/try.hpp"
 #include "base/wire.hpp"
+#include "codec/delta_frame.hpp"
 #include "store/manifest_format.hpp"
 
 namespace chunker::store {
@@ -19,6 +20,18 @@ enum class Kind : std::uint8_t { frame = 1, manifest = 2, name = 3, removal = 4 
 constexpr std::size_t kChunkBytesMin = Digest::kBytes + 1;
 
 // What is wrong with a record; empty if nothing is. One truth for writers and readers.
+
+std::string_view fault_of_base(const FrameRecord& frame, std::uint64_t raw_bytes) noexcept {
+  if ((frame.flags & kDeltaFrame) == 0) {
+    return frame.base.empty() ? "" : "a frame that is no delta has a base";
+  }
+  if (frame.base.empty() || frame.base.size() > kBaseChunksMax) {
+    return "a delta frame's base has no chunk or more than 256";
+  }
+  if (frame.codec != CodecId::zstd) return "a delta frame is not of zstd";
+  if (raw_bytes > codec::kDeltaContentBytesMax) return "a delta frame is larger than 4 MiB";
+  return {};
+}
 
 std::string_view fault_of(const FrameRecord& frame) noexcept {
   if (frame.chunks.empty()) return "a frame holds no chunk";
@@ -38,7 +51,7 @@ std::string_view fault_of(const FrameRecord& frame) noexcept {
   if (frame.codec == CodecId::none && frame.payload_bytes != raw_bytes) {
     return "an uncompressed frame has another size than its chunks";
   }
-  return {};
+  return fault_of_base(frame, raw_bytes);
 }
 
 std::string_view fault_of(const ManifestRecord& manifest) noexcept {
@@ -74,6 +87,9 @@ void append(ByteBuffer& to, const FrameRecord& frame) {
     to.append(chunk.digest.view());
     append_varint(to, chunk.size_bytes);
   }
+  if ((frame.flags & kDeltaFrame) == 0) return;
+  append_varint(to, frame.base.size());
+  for (const Digest& digest : frame.base) to.append(digest.view());
 }
 
 void append(ByteBuffer& to, const ManifestRecord& manifest) {
@@ -104,7 +120,7 @@ Result<FrameRecord> read_frame(FieldReader& reader) {
   frame.codec = CodecId{codec};
   const std::size_t flags_begin = reader.offset();
   CHUNKER_TRY(frame.flags, reader.varint("a frame's flags are cut off or malformed"));
-  if (frame.flags != 0) {
+  if ((frame.flags & ~kDeltaFrame) != 0) {
     return fail(ErrorCode::store_version, "a frame has flags of a later version", flags_begin);
   }
   CHUNKER_TRY(const auto count, reader.count(kChunkBytesMin, "a frame has more chunks than bytes"));
@@ -112,6 +128,13 @@ Result<FrameRecord> read_frame(FieldReader& reader) {
   for (ChunkReference& chunk : frame.chunks) {
     CHUNKER_TRY(chunk.digest, reader.digest("a chunk's digest is cut off"));
     CHUNKER_TRY(chunk.size_bytes, reader.varint("a chunk's size is cut off or malformed"));
+  }
+  if ((frame.flags & kDeltaFrame) == 0) return frame;
+  CHUNKER_TRY(const auto base_count,
+              reader.count(Digest::kBytes, "a frame's base has more chunks than bytes"));
+  frame.base.resize(base_count);
+  for (Digest& digest : frame.base) {
+    CHUNKER_TRY(digest, reader.digest("a base chunk's digest is cut off"));
   }
   return frame;
 }
@@ -163,7 +186,7 @@ Result<void> check_record(const PackRecord& record) {
   const auto fault = std::visit([](const auto& kind) { return fault_of(kind); }, record);
   if (!fault.empty()) return fail(ErrorCode::invalid_argument, fault);
   const auto* frame = std::get_if<FrameRecord>(&record);
-  if (frame != nullptr && frame->flags != 0) {
+  if (frame != nullptr && (frame->flags & ~kDeltaFrame) != 0) {
     return fail(ErrorCode::store_version, "a frame has flags of a later version");
   }
   return {};

@@ -19,6 +19,51 @@ Result<std::string> Store::Parts::pack_key(store::PackNumber number) {
   return pack_keys_.emplace(number, *std::move(key)).first->second;
 }
 
+Result<Store::Parts::PackBases> Store::Parts::read_bases(store::PackNumber number) {
+  CHUNKER_TRY(const std::string key, pack_key(number));
+  CHUNKER_TRY(const std::uint64_t bytes, blobs->size(key));
+  CHUNKER_TRY(auto pack, store::read_pack_directory(*blobs, key, bytes));
+  PackBases bases;
+  std::uint64_t offset = store::kPackMagicBytes;
+  for (auto& record : pack.records) {
+    if (auto* frame = std::get_if<store::FrameRecord>(&record); frame && !frame->base.empty()) {
+      bases.emplace(offset, std::make_shared<const std::vector<Digest>>(std::move(frame->base)));
+    }
+    offset += store::payload_bytes(record);
+  }
+  return bases;
+}
+
+Result<std::shared_ptr<const std::vector<Digest>>> Store::Parts::base_of(
+    const store::ChunkLocation& frame) {
+  const auto found_in = [&frame](const PackBases& bases) {
+    const auto found = bases.find(frame.payload_offset);
+    return found == bases.end() ? nullptr : found->second;
+  };
+  {
+    const base::Lock lock(mutex_);
+    const auto known = bases_.find(frame.pack);
+    if (known != bases_.end()) {
+      if (auto base = found_in(known->second)) return base;
+    }
+  }
+  CHUNKER_TRY(auto bases, read_bases(frame.pack));
+  auto base = found_in(bases);
+  if (!base) {
+    return base::fail(ErrorCode::store_corrupt, "the index and a pack disagree on a delta",
+                      frame.payload_offset, std::to_string(frame.pack));
+  }
+  std::size_t digests = 0;
+  for (const auto& [offset, list] : bases) digests += list->size();
+  const base::Lock lock(mutex_);
+  if (base_digests_ + digests > kBaseDigestsMax) {
+    bases_.clear();
+    base_digests_ = 0;
+  }
+  if (bases_.emplace(frame.pack, std::move(bases)).second) base_digests_ += digests;
+  return base;
+}
+
 Result<void> Store::Parts::check_settled() const {
   if (!unsettled) return {};
   return base::fail(ErrorCode::io_unavailable,

@@ -7,11 +7,13 @@
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "chunker/store.hpp"
 #include "resource/file.hpp"
 #include "store/blob.hpp"
+#include "store/frame_cache.hpp"
 #include "store/index.hpp"
 
 namespace chunker {
@@ -33,19 +35,32 @@ struct Store::Parts {
   /// Set while packs and index may disagree; stays set if the change failed half-way. Guarded by `writing`.
   bool unsettled = false;
 
+  /// What deltas were decoded with last.
+  store::FrameCache base_frames;
+
   /// Errors: io_unavailable after a change that failed half-way: opening again brings packs and index
   /// together.
   [[nodiscard]] Result<void> check_settled() const;
 
   /// The key of a pack; remembered, because every frame that is read asks for it.
   [[nodiscard]] Result<std::string> pack_key(store::PackNumber number);
+  /// The base of a delta frame, as its pack's directory has it; that of the packs asked last is kept.
+  [[nodiscard]] Result<std::shared_ptr<const std::vector<Digest>>> base_of(
+      const store::ChunkLocation& frame);
   /// Where a chunk lies. Errors: store_chunk_missing naming the digest.
   [[nodiscard]] Result<store::ChunkLocation> locate(const Digest& digest) const;
 
  private:
-  static constexpr std::size_t kPackKeysMax = 65536;  ///< About 10 MB.
+  static constexpr std::size_t kPackKeysMax = 65536;      ///< About 10 MB.
+  static constexpr std::size_t kBaseDigestsMax = 262144;  ///< About 10 MB.
+
+  /// By where the frame's payload begins.
+  using PackBases = std::unordered_map<std::uint64_t, std::shared_ptr<const std::vector<Digest>>>;
+  [[nodiscard]] Result<PackBases> read_bases(store::PackNumber number);
 
   base::Mutex mutex_;
+  std::unordered_map<store::PackNumber, PackBases> bases_ CHUNKER_GUARDED_BY(mutex_);
+  std::size_t base_digests_ CHUNKER_GUARDED_BY(mutex_) = 0;
   std::unordered_map<store::PackNumber, std::string> pack_keys_ CHUNKER_GUARDED_BY(mutex_);
 };
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <string>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/try.hpp"
+#include "store/baseless.hpp"
 #include "store/pack.hpp"
 #include "store/salvage.hpp"
 
@@ -91,6 +93,7 @@ Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index, const OnPr
   report.packs = readable.size();
   report.packs_damaged -= report.packs;
   CHUNKER_TRY_VOID(add_packs(blobs, index, std::move(readable)));
+  CHUNKER_TRY_VOID(forget_baseless(blobs, index, {}));
   CHUNKER_TRY_VOID(index.for_each_chunk([&report](const auto&) -> Result<void> {
     ++report.chunks;
     return {};
@@ -156,11 +159,22 @@ Result<void> replace_index(BlobStore& blobs, const std::filesystem::path& direct
   return put_fresh_index_in_place(directory);
 }
 
+/// The packs last: as long as they are known, the next writer finds them missing and starts this anew.
+Result<void> forget_packs(BlobStore& blobs, Index& index, std::span<const std::string> keys) {
+  std::unordered_set<PackNumber> going;
+  for (const std::string& key : keys) {
+    CHUNKER_TRY(const auto pack, index.pack(key));
+    if (pack) going.insert(pack->number);
+  }
+  CHUNKER_TRY_VOID(forget_baseless(blobs, index, going));
+  return index.forget_lost_packs(keys);
+}
+
 Result<void> reconcile(Store::Parts& parts) {
   CHUNKER_TRY(const Difference difference, compare(parts));
   if (!difference.missing.empty()) {
     CHUNKER_TRY(const Salvaged salvaged, salvage(parts, difference.missing, Elsewhere::skip));
-    CHUNKER_TRY_VOID(parts.index->forget_lost_packs(salvaged.packs));
+    CHUNKER_TRY_VOID(forget_packs(*parts.blobs, *parts.index, salvaged.packs));
   }
   if (difference.unknown.empty()) return {};
   std::vector<ReadablePack> unknown;

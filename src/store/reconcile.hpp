@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,11 @@ namespace chunker::store {
 /// salvaged and the rest forgotten, so that writers store their chunks again.
 /// Cost: one listing of the packs and one look-up for each; memory only for those that differ.
 [[nodiscard]] Result<void> reconcile(Store::Parts& parts);
+
+/// Forgets packs that are gone or about to go, what is still located in them, and deltas whose base goes.
+/// Repeating it after a crash completes it.
+[[nodiscard]] Result<void> forget_packs(BlobStore& blobs, Index& index,
+                                        std::span<const std::string> keys);
 
 /// The packs that the index knows and that are not there, or not with their size; `there_count` are. Cost:
 /// nothing but a scan if none is missing.

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "codec/builtin.hpp"
+#include "codec/delta_frame.hpp"
 
 namespace chunker::store {
 
@@ -49,11 +51,20 @@ Result<void> Rewriter::copy(std::span<const LocatedChunk> chunks) {
   if (whole && raw.size() == frame.frame_raw_bytes && frame.flags == 0) {
     CHUNKER_TRY(bytes, payload(frame.pack, frame.payload_offset, frame.payload_bytes));
   } else {
-    CHUNKER_TRY(const auto codec, parts_->options.codecs->by_id(frame.codec));
-    CHUNKER_TRY_VOID(codec.compress(raw, scratch_, bytes));
+    CHUNKER_TRY_VOID(compress(raw, record, bytes));
   }
   record.payload_bytes = bytes.size();
   return add_frame(std::move(record), bytes);
+}
+
+Result<void> Rewriter::compress(Bytes raw, const FrameRecord& record, ByteBuffer& payload) {
+  if (record.base.empty()) {
+    CHUNKER_TRY(const auto codec, parts_->options.codecs->by_id(record.codec));
+    return codec.compress(raw, scratch_, payload);
+  }
+  ByteBuffer base;
+  CHUNKER_TRY_VOID(reader_.read_base(record.base, base));
+  return codec::compress_with_base(raw, base, codec::kZstdLevel, scratch_, payload);
 }
 
 Result<void> Rewriter::add_frame(FrameRecord frame, Bytes payload) {

@@ -51,6 +51,7 @@ class Rewriter {
   [[nodiscard]] Result<PackWriter*> output();
   [[nodiscard]] Result<ByteBuffer> payload(PackNumber pack, std::uint64_t offset_bytes,
                                            std::uint64_t size_bytes);
+  [[nodiscard]] Result<void> compress(Bytes raw, const FrameRecord& record, ByteBuffer& payload);
   [[nodiscard]] Result<void> add_frame(FrameRecord frame, Bytes payload);
 
   Store::Parts* parts_;

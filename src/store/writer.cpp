@@ -233,10 +233,15 @@ Result<void> StoreWriter::seal_if_due() {
   return {};
 }
 
-void StoreWriter::seal(Pack&& pack) {
+void StoreWriter::enqueue(Pack&& pack) {
   if (pack.writer) pack.sequence = next_sequence_++;
   queue_.push_back(std::move(pack));
+  ++sealed_count_;
   changed_.notify_all();
+}
+
+void StoreWriter::seal(Pack&& pack) {
+  enqueue(std::move(pack));
   const std::size_t queued_max =
       parts_.options.layout == StoreLayout::objects ? kObjectsQueuedMax : kPacksQueuedMax;
   while (queue_.size() > queued_max && !failed_) changed_.wait(pack_mutex_);
@@ -251,6 +256,17 @@ std::unexpected<Error> StoreWriter::fail_locked(Error error) {
   if (!failed_) failed_ = std::move(error);
   changed_.notify_all();
   return std::unexpected(*failed_);
+}
+
+Result<void> StoreWriter::settle() {
+  const base::Lock lock(pack_mutex_);
+  if (failed_) return std::unexpected(*failed_);
+  if (auto added = add_waiting(); !added) return fail_locked(std::move(added).error());
+  if (open_) seal(*std::exchange(open_, std::nullopt));
+  const std::uint64_t until = sealed_count_;
+  while (committed_count_ < until && !failed_) changed_.wait(pack_mutex_);
+  if (failed_) return std::unexpected(*failed_);
+  return {};
 }
 
 Result<void> StoreWriter::finish() {
@@ -305,17 +321,18 @@ void StoreWriter::commit_loop() {
       committing_ = true;
     }
     for (const OnDurable& on_durable : dropped) on_durable(failure);
+    const bool committed = pack.has_value();
     if (pack) commit(*std::move(pack));
     const base::Lock lock(pack_mutex_);
     committing_ = false;
+    if (committed) ++committed_count_;
     changed_.notify_all();
   }
 }
 
 void StoreWriter::seal_if_old() {
   if (!open_ || open_->acknowledgements.empty() || Clock::now() - open_->opened < kOpenMax) return;
-  if (open_->writer) open_->sequence = next_sequence_++;
-  queue_.push_back(*std::exchange(open_, std::nullopt));
+  enqueue(*std::exchange(open_, std::nullopt));
 }
 
 void StoreWriter::commit(Pack pack) {

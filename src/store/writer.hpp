@@ -65,6 +65,9 @@ class StoreWriter {
   /// Blocks while the device is two packs behind.
   [[nodiscard]] Result<void> put_frame(Frame frame);
   [[nodiscard]] Result<void> put_nar(StagedNar nar);
+  /// Everything that was put before is durable and acknowledged when this returns without an error, except
+  /// NARs that wait for chunks of others.
+  [[nodiscard]] Result<void> settle();
   /// Ends the writing with this error: for a claim that cannot be kept.
   void fail(Error error);
   /// Everything that was put is durable and acknowledged when this returns without an error.
@@ -98,6 +101,7 @@ class StoreWriter {
   [[nodiscard]] Result<void> add_waiting() CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> seal_if_due() CHUNKER_REQUIRES(pack_mutex_);
   void seal_if_old() CHUNKER_REQUIRES(pack_mutex_);
+  void enqueue(Pack&& pack) CHUNKER_REQUIRES(pack_mutex_);
   void seal(Pack&& pack) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] std::unexpected<Error> fail_locked(Error error) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] std::vector<OnDurable> drop_all() CHUNKER_REQUIRES(pack_mutex_);
@@ -123,6 +127,9 @@ class StoreWriter {
   std::optional<Error> failed_ CHUNKER_GUARDED_BY(pack_mutex_);
   std::uint64_t next_sequence_ CHUNKER_GUARDED_BY(pack_mutex_) = 0;
   bool committing_ CHUNKER_GUARDED_BY(pack_mutex_) = false;
+  /// Packs that were sealed, and those of them that were committed.
+  std::uint64_t sealed_count_ CHUNKER_GUARDED_BY(pack_mutex_) = 0;
+  std::uint64_t committed_count_ CHUNKER_GUARDED_BY(pack_mutex_) = 0;
   bool ending_ CHUNKER_GUARDED_BY(pack_mutex_) = false;
   std::thread committer_;
 };

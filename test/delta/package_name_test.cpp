@@ -71,5 +71,21 @@ TEST(PackageName, AnUnderscoreBeginsNoVersion) {
   EXPECT_EQ(package_name("npm-_types_node-20.14.8"), "npm-_types_node");
 }
 
+TEST(PackageName, WordsBeforeTheHashDoNotCount) {
+  const std::string hash = "02n7xv40nnvwlqrqfmzr01s4qkdhra17";
+  EXPECT_EQ(package_name("g0-" + hash + "-libisl23-0.25.nar"), "libisl23");
+  EXPECT_EQ(package_name("a-b-" + hash + "-x-1"), "x");
+  EXPECT_EQ(package_name("a" + hash + "-x-1"), "a" + hash + "-x") << "no word, no hash";
+}
+
+TEST(NameShape, IsTheNameWithoutItsNumbers) {
+  const std::string hash = "02n7xv40nnvwlqrqfmzr01s4qkdhra17";
+  EXPECT_EQ(name_shape("libgtk-3-0-3.24.38.nar"), "libgtk---");
+  EXPECT_EQ(name_shape(hash + "-libgtk-3-0-3.24.9"), "libgtk---");
+  EXPECT_NE(name_shape("libgtk-3-common-3.24.38"), name_shape("libgtk-3-0-3.24.38"));
+  EXPECT_EQ(without_numbers("lib/libz.so.1.2.13"), without_numbers("lib/libz.so.1.3"));
+  EXPECT_EQ(without_numbers(""), "");
+}
+
 }  // namespace
 }  // namespace chunker::delta

@@ -71,6 +71,20 @@ inline PackDirectory tiny_directory() {
                                  .added_unix_seconds = 1767225600}}};
 }
 
+/// A chunk, and a delta whose base is that chunk twice.
+inline PackDirectory delta_directory() {
+  std::string bytes;
+  for (std::size_t i = 0; i < 5001; ++i) bytes.push_back(static_cast<char>(i * i % 251));
+  const Digest base = blake3(bytes.substr(0, 5000));
+  return {.sequence = 7,
+          .records = {FrameRecord{.payload_bytes = 5000, .chunks = {{base, 5000}}},
+                      FrameRecord{.payload_bytes = 5011,
+                                  .codec = CodecId::zstd,
+                                  .flags = kDeltaFrame,
+                                  .chunks = {{blake3(bytes), 5001}},
+                                  .base = {base, base}}}};
+}
+
 inline PackDirectory object_directory() { return {.sequence = 300, .records = {tiny_frame()}}; }
 
 inline PackDirectory records_directory() {

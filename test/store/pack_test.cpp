@@ -62,7 +62,8 @@ struct Golden {
 std::vector<Golden> golden_packs() {
   return {{"tiny.pack", samples::tiny_directory()},
           {"records.pack", samples::records_directory()},
-          {"object.pack", samples::object_directory()}};
+          {"object.pack", samples::object_directory()},
+          {"delta.pack", samples::delta_directory()}};
 }
 
 TEST(Pack, ReadsAndWritesTheGoldenFilesByteForByte) {
@@ -343,8 +344,21 @@ TEST(Pack, ChecksWhatTheFormatCannotHold) {
   EXPECT_EQ(code(NameRecord{.name = std::string("a\0b", 3), .nar_sha256 = {}}), "invalid_argument");
   EXPECT_EQ(code(samples::tiny_frame()), "");
   FrameRecord flagged = samples::tiny_frame();
-  flagged.flags = 1;
+  flagged.flags = 2;
   EXPECT_EQ(code(flagged), "store_version");
+  FrameRecord delta{
+      .payload_bytes = 5, .codec = CodecId::zstd, .flags = kDeltaFrame, .chunks = {{{}, 4 << 20}}};
+  EXPECT_EQ(code(delta), "invalid_argument");
+  delta.base.resize(kBaseChunksMax);
+  EXPECT_EQ(code(delta), "");
+  delta.base.resize(kBaseChunksMax + 1);
+  EXPECT_EQ(code(delta), "invalid_argument");
+  delta.base.resize(1);
+  delta.chunks[0].size_bytes += 1;
+  EXPECT_EQ(code(delta), "invalid_argument");
+  flagged.flags = 0;
+  flagged.base.resize(1);
+  EXPECT_EQ(code(flagged), "invalid_argument");
   FrameRecord shared{
       .payload_bytes = 5, .codec = CodecId::zstd, .chunks = {{{}, 1}, {{}, (1 << 20) - 1}}};
   EXPECT_EQ(code(shared), "");

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "chunker/bytes.hpp"
+#include "chunker/codec.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "store/frame_reader.hpp"
+#include "store/parts.hpp"
+#include "store/writer.hpp"
+
+namespace chunker::pipeline {
+
+/// A frame's content as what distinguishes it from its base.
+struct Delta {
+  std::vector<Digest> base;
+  ByteBuffer payload;
+  double
+      expected_bytes;  ///< What the content would take by itself, if it compressed as its base did.
+
+  // A delta makes reading slower and keeps its base alive, so it has to be worth it.
+  [[nodiscard]] bool clearly_smaller_than(double bytes) const noexcept {
+    return static_cast<double>(payload.size()) < 0.8 * bytes;
+  }
+  /// Whether there is no need to try the content by itself.
+  [[nodiscard]] bool surely_smaller() const noexcept {
+    return clearly_smaller_than(0.8 * expected_bytes);
+  }
+  void move_into(store::Frame& frame) &&;
+};
+
+/// Makes deltas against chunks that the store has, one step deep.
+/// Owns:    its buffers and codec contexts.
+/// Threads: movable; one per worker.
+/// Errors:  codec_failed. A base that cannot be read is no error: then there is no delta.
+/// Cost:    reads the base (the store's FrameCache keeps what neighbors share); compressing costs as much as
+///          without a base.
+class DeltaEncoder {
+ public:
+  /// More is not better: what a frame of 1 MiB resembles lies within this, and each byte has to be decoded again
+  /// by whoever reads the frame.
+  static constexpr std::uint64_t kBaseBytesMax = 3 << 20;
+
+  explicit DeltaEncoder(Store::Parts& parts) : parts_(&parts), reader_(parts) {}
+
+  /// A delta against the `suggested` chunks, if they can be had.
+  [[nodiscard]] Result<std::optional<Delta>> encode(Bytes raw, std::span<const Digest> suggested);
+
+ private:
+  struct Base {
+    std::vector<Digest> chunks;
+    std::uint64_t raw_bytes = 0;
+    double stored_bytes = 0;  ///< What these bytes take as they are stored.
+  };
+  [[nodiscard]] Result<void> add_plain(std::span<const Digest> digests, Base& base, bool may_nest);
+
+  Store::Parts* parts_;
+  store::FrameReader reader_;
+  CompressionScratch scratch_;
+  ByteBuffer base_;
+};
+
+}  // namespace chunker::pipeline

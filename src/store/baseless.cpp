@@ -1,0 +1,75 @@
+#include "store/baseless.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/try.hpp"
+
+namespace chunker::store {
+namespace {
+
+class BaselessSearch {
+ public:
+  BaselessSearch(Index& index, const std::unordered_set<PackNumber>& going)
+      : index_(index), going_(going) {}
+
+  Result<void> look_into(const PackEntry& pack, const PackDirectory& directory) {
+    std::uint64_t offset = kPackMagicBytes;
+    for (const PackRecord& record : directory.records) {
+      const auto* frame = std::get_if<FrameRecord>(&record);
+      if (frame != nullptr && !frame->base.empty()) {
+        CHUNKER_TRY(const bool has_base, can_be_read(frame->base));
+        if (!has_base) CHUNKER_TRY_VOID(forget(*frame, pack.number, offset));
+      }
+      offset += payload_bytes(record);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::size_t found_count() const noexcept { return forgotten_.size(); }
+
+ private:
+  Result<bool> can_be_read(const std::vector<Digest>& base) const {
+    CHUNKER_TRY(const auto locations, index_.chunks(base));
+    return std::ranges::all_of(locations, [this](const auto& location) {
+      return location && !going_.contains(location->pack);
+    });
+  }
+
+  Result<void> forget(const FrameRecord& frame, PackNumber pack, std::uint64_t offset) {
+    std::vector<Digest> digests;
+    for (const ChunkReference& chunk : frame.chunks) {
+      CHUNKER_TRY(const auto location, index_.chunk(chunk.digest));
+      // Another copy may be better off.
+      if (location && location->pack == pack && location->payload_offset == offset) {
+        digests.push_back(chunk.digest);
+      }
+    }
+    forgotten_.insert(digests.begin(), digests.end());
+    return index_.forget_chunks(digests);
+  }
+
+  Index& index_;
+  const std::unordered_set<PackNumber>& going_;
+  std::unordered_set<Digest> forgotten_;
+};
+
+}  // namespace
+
+Result<void> forget_baseless(BlobStore& blobs, Index& index,
+                             const std::unordered_set<PackNumber>& going) {
+  BaselessSearch search(index, going);
+  // Again while something was found: a delta that is forgotten may itself have been a base.
+  for (std::size_t found_before = 1; found_before != search.found_count();) {
+    found_before = search.found_count();
+    CHUNKER_TRY_VOID(index.for_each_pack([&](const PackEntry& pack) -> Result<void> {
+      if (going.contains(pack.number)) return {};
+      const auto directory = read_pack_directory(blobs, pack.key, pack.blob_bytes);
+      return directory ? search.look_into(pack, *directory) : Result<void>();
+    }));
+    if (search.found_count() == 0) return {};
+  }
+  return {};
+}
+
+}  // namespace chunker::store

@@ -1,0 +1,66 @@
+#include "store/frame_cache.hpp"
+
+#include <utility>
+
+#include "base/try.hpp"
+
+namespace chunker::store {
+
+using base::fail;
+
+Result<Bytes> chunk_in_frame(Bytes frame, const Digest& digest, const ChunkLocation& location,
+                             const HashAlgorithm& hash) {
+  if (location.offset_in_frame > frame.size() ||
+      location.chunk_bytes > frame.size() - location.offset_in_frame) {
+    return fail(ErrorCode::store_corrupt, "the index points outside a chunk's frame",
+                location.offset_in_frame, digest.hex());
+  }
+  const Bytes bytes = frame.subspan(static_cast<std::size_t>(location.offset_in_frame),
+                                    static_cast<std::size_t>(location.chunk_bytes));
+  if (hash.hash(bytes) != digest) {
+    return fail(ErrorCode::digest_mismatch, "a stored chunk does not hash to its name",
+                location.payload_offset, digest.hex());
+  }
+  return bytes;
+}
+
+Result<Bytes> DecodedFrame::chunk(const Digest& digest, const ChunkLocation& location,
+                                  const HashAlgorithm& hash) {
+  const std::pair place(location.offset_in_frame, location.chunk_bytes);
+  {
+    const base::Lock lock(mutex_);
+    const auto verified = verified_.find(place);
+    if (verified != verified_.end() && verified->second == digest) {
+      return raw().subspan(static_cast<std::size_t>(place.first),
+                           static_cast<std::size_t>(place.second));
+    }
+  }
+  CHUNKER_TRY(const Bytes bytes, chunk_in_frame(raw_, digest, location, hash));
+  const base::Lock lock(mutex_);
+  verified_.insert_or_assign(place, digest);
+  return bytes;
+}
+
+std::shared_ptr<DecodedFrame> FrameCache::find(const ChunkLocation& location) {
+  const base::Lock lock(mutex_);
+  const auto place = places_.find(key_of(location));
+  if (place == places_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, place->second);
+  return place->second->frame;
+}
+
+void FrameCache::keep(const ChunkLocation& location, std::shared_ptr<DecodedFrame> frame) {
+  const base::Lock lock(mutex_);
+  const Key key = key_of(location);
+  if (places_.contains(key)) return;
+  bytes_ += frame->raw().size();
+  entries_.push_front({key, std::move(frame)});
+  places_.emplace(key, entries_.begin());
+  while (bytes_ > kBytesMax && entries_.size() > 1) {
+    bytes_ -= entries_.back().frame->raw().size();
+    places_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+}
+
+}  // namespace chunker::store
