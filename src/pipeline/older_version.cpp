@@ -57,7 +57,9 @@ OlderVersion::OlderVersion(const Manifest& manifest, std::vector<Digest> pieces)
     places_.push_back({hash_of(entry.path), entry.offset_bytes, entry.size_bytes});
     places_.push_back({hash_of(shape_of(entry.path)), entry.offset_bytes, entry.size_bytes});
   }
-  std::ranges::stable_sort(places_, {}, &Place::path_hash);
+  std::ranges::sort(places_, {}, [](const Place& place) {
+    return std::pair(place.path_hash, place.offset_bytes);
+  });
 }
 
 const OlderVersion::Place* OlderVersion::place_of(std::uint64_t path_hash) const {

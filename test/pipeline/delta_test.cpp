@@ -129,7 +129,7 @@ TEST_F(Deltas, GcKeepsTheBasesThatAreNeeded) {
   ASSERT_OK(store->remove(names));
   for (int round = 0; round < 2; ++round) {
     ASSERT_OK(collect_garbage(*store, {.garbage_min = 0}));
-    for (const unsigned version : {1, 2}) {
+    for (const unsigned version : {1U, 2U}) {
       EXPECT_EQ(give_back(*store, name_of_version(version)).value_or(""), nar_of_version(version));
     }
     expect_clean(*store);
@@ -214,7 +214,7 @@ TEST_F(LostBase, WhenOnlyDamagedIsRepairedWithWhatNeedsIt) {
   const auto report = verify(*store, {.content = true, .repair = true}, {});
   ASSERT_OK(report);
   EXPECT_GT(report->chunks_lost, 0U);
-  for (const unsigned version : {1, 0}) {
+  for (const unsigned version : {1U, 0U}) {
     ASSERT_OK(take_in_version(*store, version));
     EXPECT_EQ(give_back(*store, name_of_version(version)).value_or(""), nar_of_version(version));
   }

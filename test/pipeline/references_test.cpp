@@ -54,7 +54,7 @@ TEST_F(IngestReferences, AcrossReadsTheyAreFoundAndPutBack) {
   const std::string probe = test::make_nar({{"f", std::string(8 << 20, 'x')}});
   const std::size_t contents = probe.find(std::string(64, 'x'));
   std::map<std::string, std::string> nars;
-  for (const std::size_t before : {0, 1, 10, 11, 12, 42, 43, 44}) {
+  for (const std::size_t before : {0UL, 1UL, 10UL, 11UL, 12UL, 42UL, 43UL, 44UL}) {
     std::string file(8 << 20, 'x');
     file.replace((4 << 20) - contents - before, one.size(), one);
     nars["at-" + std::to_string(before) + ".nar"] = test::make_nar({{"f", file}});
@@ -118,7 +118,7 @@ TEST_F(IngestReferences, ARangeGetsJustItsReferences) {
     return restored ? bytes : describe(restored.error());
   };
   for (std::uint64_t offset = 0; offset < nar.size(); offset += 131) {
-    for (const std::uint64_t size : {1, 17, 3000}) {
+    for (const std::uint64_t size : {1UL, 17UL, 3000UL}) {
       const std::string expected = nar.substr(offset, size);
       ASSERT_EQ(range(offset, expected.size()), expected) << offset << "+" << size;
     }
