@@ -49,10 +49,15 @@ class Killer:
         return done.stdout
 
     def write_nars(self, number: int) -> list[str]:
-        """Some NARs that share a part of their bytes with earlier ones."""
+        """Some NARs that share a part of their bytes with earlier ones, resemble them, or differ in references."""
         paths = []
         for i in range(12):
-            parts = [self.random.choice(self.shared), self.random.randbytes(self.random.randrange(300_000))]
+            shared = bytearray(self.random.choice(self.shared))
+            if self.random.random() < 0.7:  # For most of them a delta is worth it.
+                for at in range(self.random.randrange(16_000), len(shared), 16_000):
+                    shared[at] ^= 1
+            reference = b"/nix/store/" + bytes(self.random.choices(b"0123456789abcdfghijklmnpqrsvwxyz", k=32))
+            parts = [bytes(shared), reference, self.random.randbytes(self.random.randrange(300_000))]
             path = os.path.join(self.folder, f"r{number}-{i}.nar")
             with open(path, "wb") as file:
                 file.write(nar_of(b"".join(parts)))
