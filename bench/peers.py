@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Compares chunker with borg, restic and casync on the same files, as whole programs.
+"""Compares chunker with borg, restic, casync and zpaq on the same files, as whole programs.
 
 usage: bench/peers.py CORPUS [--runs N] [--chunker PROGRAM] [--only NAME,NAME] [--work DIR]
 
 Every run takes all files in and gives all of them back, each program into fresh folders of one file
 system, one program after the other so that whatever else the machine does falls on all of them; the page
 cache is warm and written back between steps. Printed are medians, as a Markdown table. The first run also
-compares what came back with the input, byte for byte. Chunk sizes are 128K:512K:2048K and compression is
-zstd level 3 where a program lets one choose.
+compares what came back with the input, byte for byte. `chunker` is as shipped; for `chunker-plain` and the
+peers chunk sizes are 128K:512K:2048K and compression is zstd level 3, where a program lets one choose.
 """
 
 import argparse
@@ -56,10 +56,17 @@ class Chunker(Program):
         return [self.path, "--version"]
 
     def take_in(self, files):
-        return [self.path, "ingest", "--store", self.store, "--chunk-sizes", "128K:512K:2048K", *files]
+        return [self.path, "ingest", "--store", self.store, *files]
 
     def give_back(self, out):
         return [self.path, "restore", "--store", self.store, "--all", "--output-dir", out]
+
+
+class PlainChunker(Chunker):
+    """What the peers do as well, and nothing else."""
+
+    def take_in(self, files):
+        return [*super().take_in(files), "--chunk-sizes", "128K:512K:2048K", "--no-references", "--no-deltas"]
 
 
 class Borg(Program):
@@ -106,7 +113,25 @@ class Casync(Program):
         return ["casync", "extract", *self.places, "."]
 
 
-PROGRAMS = {"chunker": Chunker, "borg": Borg, "restic": Restic, "casync": Casync}
+class Zpaq(Program):
+    version_command = ["zpaq"]
+
+    def version(self):
+        said = subprocess.run(self.version_command, capture_output=True, text=True, check=False).stdout
+        return re.search(r"v(\d+(\.\d+)*)", said)[1]
+
+    def prepare(self):
+        os.mkdir(self.store)
+
+    def take_in(self, files):
+        return ["zpaq", "add", self.store + "/all.zpaq", *files, "-m1", "-threads", str(os.cpu_count())]
+
+    def give_back(self, out):
+        return ["zpaq", "extract", self.store + "/all.zpaq", "-to", out, "-threads", str(os.cpu_count())]
+
+
+PROGRAMS = {"chunker": Chunker, "chunker-plain": PlainChunker, "borg": Borg, "restic": Restic, "casync": Casync,
+            "zpaq": Zpaq}
 
 
 @dataclass
@@ -203,18 +228,18 @@ def print_table(results, versions, logical_bytes):
 
 
 def print_ratios(results):
-    ours = results.get("chunker")
-    if not ours:
-        return
-    print("\n| chunker against | in: times as fast | out: times as fast | stored: share of its bytes |")
-    print("|---|---|---|---|")
-    for name, measured in results.items():
-        if name != "chunker":
-            faster_in, faster_out, share = (
-                measured.median("in_seconds") / ours.median("in_seconds"),
-                measured.median("out_seconds") / ours.median("out_seconds"),
-                ours.median("stored_bytes") / measured.median("stored_bytes"))
-            print(f"| {name} | {faster_in:.2f} | {faster_out:.2f} | {share:.3f} |")
+    ours = [name for name in results if name.startswith("chunker")]
+    for our_name in ours:
+        our = results[our_name]
+        print(f"\n| {our_name} against | in: times as fast | out: times as fast | stored: share of its bytes |")
+        print("|---|---|---|---|")
+        for name, measured in results.items():
+            if name not in ours:
+                faster_in, faster_out, share = (
+                    measured.median("in_seconds") / our.median("in_seconds"),
+                    measured.median("out_seconds") / our.median("out_seconds"),
+                    our.median("stored_bytes") / measured.median("stored_bytes"))
+                print(f"| {name} | {faster_in:.2f} | {faster_out:.2f} | {share:.3f} |")
 
 
 def machine():

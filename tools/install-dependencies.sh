@@ -12,7 +12,7 @@ packages_of() {
     test) echo libgtest-dev libgmock-dev librapidcheck-dev nix-bin python3 ;;
     coverage) echo gcovr ;;
     clang) echo clang-19 clang-format-19 libclang-rt-19-dev ;;
-    bench) echo borgbackup restic casync time python3 ;;
+    bench) echo borgbackup restic casync zpaq time python3 ;;
     *) echo "install-dependencies.sh: no group '$1'; groups: build test coverage clang bench" >&2
       exit 2 ;;
   esac
