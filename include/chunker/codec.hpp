@@ -14,7 +14,14 @@
 namespace chunker {
 
 /// The number of a codec on disk. Never renumbered; 1024 and above are for codecs of users.
-enum class CodecId : std::uint16_t { none = 0, zstd = 10, lz4 = 20, xz = 30, bzip2 = 40 };
+enum class CodecId : std::uint16_t {
+  none = 0,
+  zstd = 10,
+  zstd_x86 = 11,  ///< zstd behind a filter for x86 machine code (doc/format/x86.md)
+  lz4 = 20,
+  xz = 30,
+  bzip2 = 40,
+};
 
 /// No more than this comes out of one decompression unless the caller says otherwise (R11.4).
 inline constexpr std::uint64_t kDecompressedBytesMax = 1ULL << 30;
@@ -132,7 +139,7 @@ inline constexpr Threads threads_of<CompressionCodec> = Threads::shared;
 /// Cost:    look-ups scan a handful of entries.
 class CodecRegistry {
  public:
-  /// none, zstd, lz4, xz and bzip2, as far as this build has them.
+  /// none, zstd, zstd_x86, lz4, xz and bzip2, as far as this build has them.
   [[nodiscard]] static std::shared_ptr<const CodecRegistry> builtin();
 
   [[nodiscard]] Result<void> add(CompressionCodec codec);
@@ -142,13 +149,15 @@ class CodecRegistry {
   [[nodiscard]] Result<CompressionCodec> detect(Bytes input) const;
   /// The codec that a strategy stands for. Errors: codec_unavailable.
   [[nodiscard]] Result<CompressionCodec> for_strategy(CompressionStrategy strategy) const;
+  /// The one for x86 machine code: zstd_x86 where for_strategy() is zstd, if it is there; else the same.
+  [[nodiscard]] Result<CompressionCodec> for_x86_code(CompressionStrategy strategy) const;
   [[nodiscard]] std::span<const CompressionCodec> codecs() const noexcept { return codecs_; }
 
  private:
   std::vector<CompressionCodec> codecs_;
 };
 
-/// One of the library's own codecs, working at `level` of its own scale: zstd -7 to 22, lz4 0 to 12, xz 0 to 9,
+/// One of the library's own codecs, working at `level` of its own scale: zstd and zstd_x86 -7 to 22, lz4 0 to 12, xz 0 to 9,
 /// bzip2 1 to 9; none ignores it. What they write is read by the built-in ones whatever the level.
 /// Errors: invalid_argument for a level outside the scale, codec_unavailable for a codec not in this build.
 [[nodiscard]] Result<CompressionCodec> builtin_codec(CodecId id, int level);

@@ -11,6 +11,7 @@ std::shared_ptr<const CodecRegistry> CodecRegistry::builtin() {
     for (auto& codec : {
              codec::make_none(),
              codec::make_zstd(codec::kZstdLevel),
+             codec::make_zstd_x86(codec::kZstdLevel),
              codec::make_lz4(codec::kLz4Level),
              codec::make_xz(codec::kXzLevel),
              codec::make_bzip2(codec::kBzip2Level),
@@ -28,6 +29,8 @@ Result<CompressionCodec> builtin_codec(CodecId id, int level) {
       return codec::make_none();
     case CodecId::zstd:
       return codec::make_zstd(level);
+    case CodecId::zstd_x86:
+      return codec::make_zstd_x86(level);
     case CodecId::lz4:
       return codec::make_lz4(level);
     case CodecId::xz:
@@ -49,6 +52,14 @@ Result<CompressionCodec> CodecRegistry::for_strategy(CompressionStrategy strateg
       return codec::make_zstd(codec::kZstdLevelSmallest);
   }
   return base::fail(ErrorCode::invalid_argument, "no such compression strategy");
+}
+
+Result<CompressionCodec> CodecRegistry::for_x86_code(CompressionStrategy strategy) const {
+  CHUNKER_TRY(const CompressionCodec codec, for_strategy(strategy));
+  const auto filtered = by_id(CodecId::zstd_x86);
+  if (codec.id() != CodecId::zstd || !filtered) return codec;
+  return strategy == CompressionStrategy::smallest ? codec::make_zstd_x86(codec::kZstdLevelSmallest)
+                                                   : filtered;
 }
 
 }  // namespace chunker

@@ -8,12 +8,14 @@ namespace chunker::codec {
 
 inline constexpr int kZstdLevel = 3;
 inline constexpr int kZstdLevelSmallest = 19;
+inline constexpr int kZstdLevelMin = -7, kZstdLevelMax = 22;
 inline constexpr int kLz4Level = 0;
 inline constexpr int kXzLevel = 6;
 inline constexpr int kBzip2Level = 9;
 
 [[nodiscard]] Result<CompressionCodec> make_none();
 [[nodiscard]] Result<CompressionCodec> make_zstd(int level);
+[[nodiscard]] Result<CompressionCodec> make_zstd_x86(int level);
 [[nodiscard]] Result<CompressionCodec> make_lz4(int level);
 [[nodiscard]] Result<CompressionCodec> make_xz(int level);
 [[nodiscard]] Result<CompressionCodec> make_bzip2(int level);

@@ -13,7 +13,6 @@ namespace {
 constexpr ZstdTuning kBalanced{.level = kZstdLevel, .hash_log = 16, .chain_log = 15};
 
 constexpr auto kMagic = magic(0x28, 0xB5, 0x2F, 0xFD);
-constexpr int kLevelMin = -7, kLevelMax = 22;
 
 // A claimed size up to this, or up to 64 times the input, is reserved and decoded in one go; a larger claim
 // is believed only as far as bytes really come out.
@@ -68,7 +67,7 @@ Result<void> ZstdCodec::decompress(Bytes input, std::uint64_t output_bytes_max,
 }
 
 Result<CompressionCodec> make_zstd(int level) {
-  return make_within(ZstdCodec{level}, kLevelMin, kLevelMax);
+  return make_within(ZstdCodec{level}, kZstdLevelMin, kZstdLevelMax);
 }
 
 }  // namespace chunker::codec

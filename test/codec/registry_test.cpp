@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "codec/machine_code.hpp"
 #include "codec/samples.hpp"
 #include "codec/toy_codec.hpp"
 #include "codec/zstd.hpp"
@@ -12,8 +13,8 @@ using test::ToyCodec;
 
 static_assert(threads_of<CompressionCodec> == Threads::shared);
 
-constexpr CodecId kEveryId[] = {CodecId::none, CodecId::zstd, CodecId::lz4, CodecId::xz,
-                                CodecId::bzip2};
+constexpr CodecId kEveryId[] = {CodecId::none, CodecId::zstd, CodecId::zstd_x86,
+                                CodecId::lz4,  CodecId::xz,   CodecId::bzip2};
 
 TEST(CodecRegistry, HasTheBuiltInCodecsInOrder) {
   const auto registry = CodecRegistry::builtin();
@@ -100,8 +101,9 @@ TEST(CodecRegistry, R22_6_ABuildWithoutACodecSaysSo) {
 
 TEST(CodecRegistry, BuiltinCodecsRefuseLevelsOutsideTheirScale) {
   for (const auto& [id, least, most] :
-       {std::tuple(CodecId::zstd, -7, 22), std::tuple(CodecId::lz4, 0, 12),
-        std::tuple(CodecId::xz, 0, 9), std::tuple(CodecId::bzip2, 1, 9)}) {
+       {std::tuple(CodecId::zstd, -7, 22), std::tuple(CodecId::zstd_x86, -7, 22),
+        std::tuple(CodecId::lz4, 0, 12), std::tuple(CodecId::xz, 0, 9),
+        std::tuple(CodecId::bzip2, 1, 9)}) {
     if (!CodecRegistry::builtin()->by_id(id)) continue;
     for (const int level : {least, most}) {
       const auto codec = builtin_codec(id, level);
@@ -134,6 +136,29 @@ TEST(CompressionStrategy, R15_3_SmallestIsZstdLevel19) {
       test::same(frame, compressed(CompressionCodec::of(codec::ZstdCodec{.level = 19}), input)));
   EXPECT_LT(frame.size(),
             compressed(*registry->for_strategy(CompressionStrategy::balanced), input).size());
+}
+
+TEST(CompressionStrategy, MachineCodeHasZstdX86AtTheSameLevel) {
+  const auto registry = CodecRegistry::builtin();
+  const ByteBuffer code = test::machine_code(200'000);
+  for (const auto& [strategy, level] : {std::pair(CompressionStrategy::balanced, 3),
+                                        std::pair(CompressionStrategy::smallest, 19)}) {
+    const auto codec = registry->for_x86_code(strategy);
+    ASSERT_TRUE(codec);
+    EXPECT_EQ(codec->id(), CodecId::zstd_x86);
+    EXPECT_TRUE(test::same(compressed(*codec, code),
+                           compressed(*builtin_codec(CodecId::zstd_x86, level), code)));
+  }
+}
+
+TEST(CompressionStrategy, MachineCodeIsNothingSpecialWithoutZstdOrItsFilter) {
+  CodecRegistry registry;
+  EXPECT_EQ(registry.for_x86_code(CompressionStrategy::balanced).error().code,
+            ErrorCode::codec_unavailable);
+  ASSERT_TRUE(registry.add(CompressionCodec::of(codec::ZstdCodec{})));
+  EXPECT_EQ(registry.for_x86_code(CompressionStrategy::balanced)->id(), CodecId::zstd);
+  ASSERT_TRUE(registry.add(CompressionCodec::of(ToyCodec{.number = CodecId::lz4})));
+  EXPECT_EQ(registry.for_x86_code(CompressionStrategy::fastest)->id(), CodecId::lz4);
 }
 
 }  // namespace
