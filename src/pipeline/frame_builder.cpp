@@ -5,6 +5,7 @@
 
 #include "base/catching.hpp"
 #include "base/try.hpp"
+#include "codec/x86_filter.hpp"
 
 namespace chunker::pipeline {
 namespace {
@@ -22,9 +23,11 @@ bool worth_keeping(std::uint64_t compressed_bytes, std::uint64_t raw_bytes) {
 
 }  // namespace
 
-FrameBuilder::FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec)
+FrameBuilder::FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec,
+                           CompressionCodec x86_codec)
     : writer_(&writer),
       codec_(std::move(codec)),
+      x86_codec_(std::move(x86_codec)),
       // One object per chunk means one chunk per frame.
       frame_bytes_max_(parts.options.layout == StoreLayout::objects ? 0
                                                                     : store::kSharedFrameBytesMax),
@@ -104,8 +107,10 @@ Bytes FrameBuilder::gather(std::span<const ChunkBytes> chunks) {
 }
 
 Result<void> FrameBuilder::compress(Bytes raw, store::Frame& frame) {
-  frame.record.codec = codec_.id();
-  CHUNKER_TRY_VOID(codec_.compress(raw, scratch_, frame.payload));
+  const bool filtered = x86_codec_.id() != codec_.id() && codec::looks_like_x86(raw);
+  const CompressionCodec& chosen = filtered ? x86_codec_ : codec_;
+  frame.record.codec = chosen.id();
+  CHUNKER_TRY_VOID(chosen.compress(raw, scratch_, frame.payload));
   if (frame.record.codec != CodecId::none && !worth_keeping(frame.payload.size(), raw.size())) {
     frame.record.codec = CodecId::none;
     frame.payload.clear();

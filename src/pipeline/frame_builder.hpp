@@ -51,7 +51,9 @@ struct StoredBytes {
 /// Cost:    that of the codec; small chunks that do not lie side by side are copied once.
 class FrameBuilder {
  public:
-  FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec);
+  /// `x86_codec` is for what looks like machine code.
+  FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec,
+               CompressionCodec x86_codec);
 
   /// Claims `chunks` and puts those that the store does not have. What others have in flight is added to
   /// `waits_for`. Without `suggest_base` there are no deltas.
@@ -70,6 +72,7 @@ class FrameBuilder {
 
   store::StoreWriter* writer_;
   CompressionCodec codec_;
+  CompressionCodec x86_codec_;
   std::uint64_t frame_bytes_max_;
   DeltaEncoder deltas_;
   CompressionScratch scratch_;

@@ -109,6 +109,8 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   }
   CHUNKER_TRY(auto chunking, options.chunking.resolve());
   CHUNKER_TRY(const CompressionCodec codec, parts.options.codecs->for_strategy(options.strategy));
+  CHUNKER_TRY(const CompressionCodec x86_codec,
+              parts.options.codecs->for_x86_code(options.strategy));
 
   CHUNKER_TRY(auto normalizer, normalizer_of(options));
 
@@ -119,7 +121,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders(
-      [&] { return pipeline::FrameBuilder(parts, writer, codec); });
+      [&] { return pipeline::FrameBuilder(parts, writer, codec, x86_codec); });
   const IngestShared shared{parts,
                             writer,
                             parts.options.hash,
