@@ -45,6 +45,15 @@ struct ChunkingOptions {
 
   /// The requirement's preset for NARs: 128 KiB, 512 KiB, 2 MiB (R2.1).
   [[nodiscard]] static ChunkingOptions nar() { return {}; }
+  /// What a store keeps best: 64 KiB, 256 KiB, 1 MiB. Smaller chunks are found again more often, and since new
+  /// ones share frames they compress no worse (bench/RESULTS.md, "What each option is worth").
+  [[nodiscard]] static ChunkingOptions store() {
+    ChunkingOptions options;
+    options.recipe.min_bytes = 64 * 1024;
+    options.recipe.avg_bytes = 256 * 1024;
+    options.recipe.max_bytes = 1024 * 1024;
+    return options;
+  }
   /// Checks every parameter by the algorithm's own validate_params() (R21.4). Equal options give the same
   /// object while they are among the last 64 resolved, at the cost of a lock and a look. The processor's
   /// fastest cut kernel is chosen, unless the environment's CHUNKER_CUT_KERNEL demands one by name.

@@ -30,7 +30,7 @@ struct IngestSource {
 };
 
 struct IngestOptions {
-  ChunkingOptions chunking = ChunkingOptions::nar();
+  ChunkingOptions chunking = ChunkingOptions::store();
   CompressionStrategy strategy = CompressionStrategy::balanced;
   /// References are taken out behind this prefix (doc/format/references.md); empty leaves them in the data.
   std::string store_prefix = "/nix/store/";

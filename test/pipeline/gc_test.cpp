@@ -7,7 +7,7 @@ namespace {
 
 using test::random_bytes;
 
-constexpr GcOptions kEverything{.garbage_min = 0, .dry_run = false};
+const GcOptions kEverything{.garbage_min = 0, .dry_run = false};
 
 class Gc : public test::StoreFixture {
  protected:

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <thread>
 
+#include "codec/machine_code.hpp"
 #include "pipeline/store_fixture.hpp"
+#include "store/parts.hpp"
 
 namespace chunker {
 namespace {
@@ -339,6 +341,17 @@ TEST_F(Restore, ManyAtOnceReportEachJob) {
   for (const auto& [name, nar] : nars) {
     EXPECT_EQ(test::read_file(directory_.path() / ("out-" + name)), nar) << name;
   }
+}
+
+TEST_F(Ingest, MachineCodeIsFilteredBeforeItIsCompressed) {
+  auto store = open();
+  ASSERT_OK(store);
+  const ByteBuffer code = test::machine_code(600'000);
+  const auto nar = test::make_nar({{"code", std::string(text_of(code))}});
+  ASSERT_OK(take_in(*store, {{"code.nar", nar}}, {}));
+  const auto chunk = store->manifest(store->find("code.nar")->nar_sha256)->chunks.front();
+  EXPECT_EQ(store->parts().locate(chunk.digest)->codec, CodecId::zstd_x86);
+  EXPECT_TRUE(give_back(*store, "code.nar").value_or("") == nar);
 }
 
 }  // namespace
