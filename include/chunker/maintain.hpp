@@ -10,11 +10,21 @@
 
 namespace chunker {
 
+/// While readers of other processes keep packs from being deleted. If they do not leave in half a minute, the
+/// error store_locked says that.
+enum class ReadersWait : std::uint8_t {
+  begun,  ///< They have kept us for a second already.
+  over,   ///< They have left.
+};
+/// Called by the thread that waits.
+using OnReadersWait = std::function<void(ReadersWait)>;
+
 struct GcOptions {
   /// A pack is rewritten once at least this share of its payload is garbage; one that is all
   /// garbage always goes. 0 takes every dead byte.
   double garbage_min = 0.05;
   bool dry_run = false;
+  OnReadersWait on_wait{};
 };
 
 struct GcReport {
@@ -43,6 +53,7 @@ struct VerifyOptions {
   std::stop_token stop{};
   /// What is worth knowing and hurts nobody: damaged copies of chunks that are whole where they are read.
   OnProblem on_note{};
+  OnReadersWait on_wait{};  ///< Of a repair.
 };
 
 struct VerifyReport {

@@ -60,6 +60,32 @@ struct StoreStats {
   std::uint64_t unique_chunks = 0;     ///< Chunks kept; pieces of manifests are among them.
   std::uint64_t unique_raw_bytes = 0;  ///< Their size before compression.
 
+  // How unique_raw_bytes are kept: their three parts, and what each takes in packs. What chunks of one frame
+  // take together is shared out by size.
+  std::uint64_t delta_raw_bytes = 0;  ///< As what distinguishes them from other chunks.
+  std::uint64_t delta_stored_bytes = 0;
+  std::uint64_t compressed_raw_bytes = 0;
+  std::uint64_t compressed_stored_bytes = 0;
+  std::uint64_t uncompressed_bytes = 0;  ///< As they are, since compressing gains next to nothing.
+  // With these, index_bytes and other_bytes, the stored parts add up to stored_bytes.
+  std::uint64_t manifest_bytes = 0;  ///< Manifests themselves; their lists are among the chunks.
+  std::uint64_t missing_bytes = 0;   ///< To subtract: what the index knows and the directory lacks.
+
+  /// What is kept once although several places need it; about, because the lists of manifests and what nobody
+  /// needs any more are kept too. With surplus_bytes() it leads from logical_bytes to unique_raw_bytes.
+  [[nodiscard]] std::uint64_t duplicate_bytes() const noexcept {
+    return logical_bytes > unique_raw_bytes ? logical_bytes - unique_raw_bytes : 0;
+  }
+  /// Where even more is kept than the NARs come to.
+  [[nodiscard]] std::uint64_t surplus_bytes() const noexcept {
+    return unique_raw_bytes > logical_bytes ? unique_raw_bytes - logical_bytes : 0;
+  }
+  /// Directories of packs, names, what nobody needs until gc comes, what was set aside as damaged.
+  [[nodiscard]] std::uint64_t other_bytes() const noexcept {
+    return stored_bytes + missing_bytes - delta_stored_bytes - compressed_stored_bytes -
+           uncompressed_bytes - manifest_bytes - index_bytes;
+  }
+
   /// logical / stored; 0 for an empty store.
   [[nodiscard]] double dedup_ratio() const noexcept {
     return stored_bytes == 0

@@ -55,6 +55,7 @@ std::unique_ptr<CLI::App> make_program(Session& session) {
   add_ingest(*program, session);
   add_restore(*program, session);
   add_list(*program, session);
+  add_stats(*program, session);
   add_remove(*program, session);
   add_verify(*program, session);
   add_cut(*program, session);

@@ -10,7 +10,8 @@ namespace chunker::cli {
 
 void add_ingest(CLI::App& program, Session& session);
 void add_restore(CLI::App& program, Session& session);
-void add_list(CLI::App& program, Session& session);    // list, stats
+void add_list(CLI::App& program, Session& session);
+void add_stats(CLI::App& program, Session& session);
 void add_remove(CLI::App& program, Session& session);  // remove, gc
 void add_verify(CLI::App& program, Session& session);  // verify, rebuild-index
 void add_cut(CLI::App& program, Session& session);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kExamples = R"(
 Shows where FILE would be cut, without a store: offset, size, the digest's first
 digits, and what lies in the chunk: the first file and how many more entries. A FILE
-that is no NAR is cut as plain bytes.
+that is no NAR is cut as plain bytes. References stay in, unlike in `chunker ingest`.
 
 Examples:
   chunker cut hello.nar

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <unordered_set>
 
 #include "base/try.hpp"
-#include "chunker/batch.hpp"
+#include "cli/bar_table.hpp"
 #include "cli/commands.hpp"
+#include "cli/diff_side.hpp"
 #include "cli/flags.hpp"
-#include "cli/io.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
 
@@ -20,7 +19,8 @@ constexpr std::string_view kExamples = R"(
 Compares chunk by chunk: what storing the second costs once the first is there. With
 a store, A and B are names in it if it has them, and files otherwise. In the picture
 each sign is a piece of the archive, from its beginning to its end: # is shared,
-+ half or more of it, - less, . nothing.
++ half or more of it, - less, . nothing. Below is what B is made of: a chunk that
+differs only in references (the hashes behind /nix/store/) is shared all the same.
 
 Examples:
   chunker diff hello-2.10.nar hello-2.12.nar
@@ -33,108 +33,25 @@ struct DiffFlags {
   std::string b;
   std::string store;
   RecipeFlags recipe;
+  ReferenceFlags references;
 };
 
-// One of the two: its chunks and, once compared, which of them the other has.
-struct Side {
-  std::string name;
-  bool stored = false;
-  std::uint64_t bytes = 0;
-  Recipe recipe{};
-  std::vector<ChunkExtent> extents{};
-  std::vector<Digest> digests{};
-  std::vector<NarEntry> entries{};
-
-  std::vector<bool> shared{};
-  std::uint64_t shared_bytes = 0;
-  std::uint64_t unique_bytes = 0;  // each distinct chunk of it alone counted once: what it adds
-  std::uint64_t unique_chunks = 0;
-};
-
-Side side_of(std::string name, Manifest manifest) {
-  Side side{.name = std::move(name),
-            .stored = true,
-            .bytes = manifest.nar_bytes,
-            .recipe = manifest.recipe,
-            .entries = std::move(manifest.entries)};
-  std::uint64_t offset = 0;
-  for (const ChunkReference& chunk : manifest.chunks) {
-    side.extents.push_back({offset, chunk.size_bytes});
-    side.digests.push_back(chunk.digest);
-    offset += chunk.size_bytes;
-  }
-  return side;
-}
-
-Side side_of(FileChunks file, const Recipe& recipe) {
-  return {.name = file.path.native(),
-          .bytes = file.bytes,
-          .recipe = recipe,
-          .extents = std::move(file.extents),
-          .digests = std::move(file.digests),
-          .entries = std::move(file.entries)};
-}
-
-Result<Side> cut_side(const std::string& path, const ChunkingOptions& chunking, HashAlgorithm hash,
-                      std::stop_token stop) {
-  const std::string readable = path == "-" ? "/dev/stdin" : path;
-  CHUNKER_TRY(
-      BatchStream results,
-      batch_chunk_files({readable}, chunking, {.hash = std::move(hash), .stop = std::move(stop)}));
-  auto result = results.next();
-  if (!result) return std::unexpected(Error{ErrorCode::cancelled, "stopped on request"});
-  CHUNKER_TRY(FileChunks file, std::move(result->chunks));
-  file.path = label_of(path);
-  return side_of(std::move(file), chunking.recipe);
-}
-
-// A name in the store, if there is a store and it has it.
-Result<std::optional<Side>> stored_side(const Store* store, const std::string& name) {
-  if (store == nullptr || name == "-") return std::nullopt;
-  auto nar = find_nar(*store, name);
-  if (!nar && nar.error().code == ErrorCode::store_not_found) return std::nullopt;
-  if (!nar) return std::unexpected(std::move(nar).error());
-  CHUNKER_TRY(Manifest manifest, store->manifest(nar->nar_sha256));
-  return side_of(nar->name, std::move(manifest));
-}
-
-Result<std::array<Side, 2>> read_sides(const DiffFlags& flags, std::stop_token stop) {
-  if (flags.a == "-" && flags.b == "-") {
-    return std::unexpected(usage_error("standard input can be read only once"));
-  }
-  std::optional<Store> store;
-  if (!flags.store.empty()) {
-    CHUNKER_TRY(store, Store::open(flags.store));
-  }
-  const Store* const from = store ? &*store : nullptr;
-  CHUNKER_TRY(auto a, stored_side(from, flags.a));
-  CHUNKER_TRY(auto b, stored_side(from, flags.b));
-  CHUNKER_TRY(ChunkingOptions chunking, flags.recipe.chunking());
+Result<std::array<DiffSide, 2>> read_sides(const DiffFlags& flags, const Store* store,
+                                           const std::stop_token& stop) {
+  CHUNKER_TRY(auto a, stored_side(store, flags.a));
+  CHUNKER_TRY(auto b, stored_side(store, flags.b));
   // Chunks meet only if they were cut alike and named alike.
-  const HashAlgorithm hash = store ? store->hash() : HashAlgorithm::blake3();
-  if (!flags.recipe.given() && (a || b)) chunking.recipe = a ? a->recipe : b->recipe;
+  DiffCut cut{.hash = store != nullptr ? store->hash() : HashAlgorithm::blake3()};
+  CHUNKER_TRY(cut.chunking, flags.recipe.chunking());
+  CHUNKER_TRY(cut.store_prefix, flags.references.prefix());
+  if (!flags.recipe.given() && (a || b)) cut.chunking.recipe = a ? a->recipe : b->recipe;
   if (!a) {
-    CHUNKER_TRY(a, cut_side(flags.a, chunking, hash, stop));
+    CHUNKER_TRY(a, cut_side(flags.a, cut, stop));
   }
   if (!b) {
-    CHUNKER_TRY(b, cut_side(flags.b, chunking, hash, stop));
+    CHUNKER_TRY(b, cut_side(flags.b, cut, stop));
   }
   return std::array{std::move(*a), std::move(*b)};
-}
-
-void compare(Side& side, const Side& other) {
-  const std::unordered_set<Digest> others(other.digests.begin(), other.digests.end());
-  std::unordered_set<Digest> counted;
-  for (std::size_t i = 0; i < side.digests.size(); ++i) {
-    const bool shared = others.contains(side.digests[i]);
-    side.shared.push_back(shared);
-    if (shared) {
-      side.shared_bytes += side.extents[i].size_bytes;
-    } else if (counted.insert(side.digests[i]).second) {
-      side.unique_bytes += side.extents[i].size_bytes;
-      ++side.unique_chunks;
-    }
-  }
 }
 
 std::uint64_t overlap(const ChunkExtent& a, const ChunkExtent& b) {
@@ -143,7 +60,7 @@ std::uint64_t overlap(const ChunkExtent& a, const ChunkExtent& b) {
   return end > begin ? end - begin : 0;
 }
 
-std::string picture_of(const Side& side) {
+std::string picture_of(const DiffSide& side) {
   constexpr std::uint64_t kCells = 64;
   std::string picture;
   for (std::uint64_t cell = 0; cell < kCells; ++cell) {
@@ -151,7 +68,7 @@ std::string picture_of(const Side& side) {
     const ChunkExtent piece{begin, side.bytes * (cell + 1) / kCells - begin};
     std::uint64_t shared = 0;
     for (std::size_t i = 0; i < side.extents.size(); ++i) {
-      if (side.shared[i]) shared += overlap(piece, side.extents[i]);
+      if (side.shared(i)) shared += overlap(piece, side.extents[i]);
     }
     const bool half = shared >= (piece.size_bytes + 1) / 2;
     picture += shared == piece.size_bytes ? '#' : shared == 0 ? '.' : half ? '+' : '-';
@@ -165,13 +82,13 @@ struct Difference {
 };
 
 // The entries with the most bytes in chunks that the other side lacks.
-std::vector<Difference> largest_differences(const Side& side) {
+std::vector<Difference> largest_differences(const DiffSide& side) {
   constexpr std::size_t kShown = 5;
   const auto ranges = map_chunks_to_entries(side.extents, side.entries);
   std::vector<Difference> found;
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     const auto [first, end] = ranges[i];
-    for (std::size_t at = first; !side.shared[i] && at < end; ++at) {
+    for (std::size_t at = first; !side.shared(i) && at < end; ++at) {
       const NarEntry& entry = side.entries[at];
       const auto bytes = overlap({entry.offset_bytes, entry.size_bytes}, side.extents[i]);
       if (bytes == 0) continue;
@@ -186,30 +103,47 @@ std::vector<Difference> largest_differences(const Side& side) {
   return found;
 }
 
-Json object_of(const Side& side) {
+std::uint64_t shared_bytes(const DiffSide& side) {
+  return side.bytes_of(Fate::same) + side.bytes_of(Fate::references_only);
+}
+
+Json object_of(const DiffSide& side, const std::optional<KeptBytes>& kept) {
   Json differences = Json::array();
   for (const auto& difference : largest_differences(side)) {
     differences.push_back({{"path", json_text(difference.path)}, {"bytes", difference.bytes}});
   }
-  return {{"name", json_text(side.name)},
-          {"stored", side.stored},
-          {"bytes", side.bytes},
-          {"chunks", side.extents.size()},
-          {"shared_bytes", side.shared_bytes},
-          {"shared_chunks", std::ranges::count(side.shared, true)},
-          {"unique_bytes", side.unique_bytes},
-          {"unique_chunks", side.unique_chunks},
-          {"largest_differences", std::move(differences)},
-          {"recipe", json_of(side.recipe)}};
+  Json object{
+      {"name", json_text(side.name)},
+      {"stored", side.stored},
+      {"bytes", side.bytes},
+      {"chunks", side.extents.size()},
+      {"references", side.references.positions.size()},
+      {"shared_bytes", shared_bytes(side)},
+      {"shared_chunks", side.chunks_of(Fate::same) + side.chunks_of(Fate::references_only)},
+      {"references_only_bytes", side.bytes_of(Fate::references_only)},
+      {"references_only_chunks", side.chunks_of(Fate::references_only)},
+      {"unique_bytes", side.bytes_of(Fate::fresh)},
+      {"unique_chunks", side.chunks_of(Fate::fresh)},
+      {"repeated_bytes", side.bytes_of(Fate::repeated)},
+  };
+  if (kept) {
+    object.update({{"unique_stored_bytes", kept->stored},
+                   {"unique_delta_raw_bytes", kept->delta_raw},
+                   {"unique_delta_stored_bytes", kept->delta_stored}});
+  }
+  object.update(
+      {{"largest_differences", std::move(differences)}, {"recipe", json_of(side.recipe)}});
+  return object;
 }
 
-void print_side(char letter, const Side& side, Console& console) {
+void print_side(char letter, const DiffSide& side, Console& console) {
   console.print(
       fmt::format("{}  {}{}", letter, printable(side.name), side.stored ? " (stored)" : ""));
-  console.print(fmt::format("   {}, {}; {} shared ({}), {} in {} of its own",
-                            human_bytes(side.bytes), counted(side.extents.size(), "chunk"),
-                            human_bytes(side.shared_bytes), percent(side.shared_bytes, side.bytes),
-                            human_bytes(side.unique_bytes), counted(side.unique_chunks, "chunk")));
+  const std::uint64_t shared = shared_bytes(side);
+  console.print(fmt::format(
+      "   {}, {}; {} shared ({}), {} in {} of its own", human_bytes(side.bytes),
+      counted(side.extents.size(), "chunk"), human_bytes(shared), percent(shared, side.bytes),
+      human_bytes(side.bytes_of(Fate::fresh)), counted(side.chunks_of(Fate::fresh), "chunk")));
   console.print("   [" + picture_of(side) + "]");
   for (const auto& difference : largest_differences(side)) {
     console.print(fmt::format("   {:>10} differ in {}", human_bytes(difference.bytes),
@@ -217,21 +151,84 @@ void print_side(char letter, const Side& side, Console& console) {
   }
 }
 
+// What B is made of, seen from A.
+void print_parts(const DiffSide& b, Console& console) {
+  BarTable parts(b.bytes);
+  parts.add("B", 0, b.bytes, '#');
+  std::uint64_t end = 0;
+  const auto add = [&](std::string_view label, Fate fate, char sign) {
+    const std::uint64_t bytes = b.bytes_of(fate);
+    parts.add(label, end, end + bytes, sign);
+    end += bytes;
+  };
+  add("the same in A", Fate::same, '=');
+  add("other references", Fate::references_only, '~');
+  add("new", Fate::fresh, '+');
+  add("new, and again", Fate::repeated, '-');
+  console.print("\nB, seen from A:\n");
+  console.print(parts.text());
+}
+
+void explain_parts(const DiffSide& a, const DiffSide& b, const std::optional<KeptBytes>& kept,
+                   Console& console) {
+  console.print("");
+  const auto has = [&b](Fate fate) { return b.bytes_of(fate) != 0; };
+  if (has(Fate::same)) {
+    console.print(fmt::format("{} of B is in A as it is, chunk for chunk.",
+                              human_bytes(b.bytes_of(Fate::same))));
+  }
+  if (has(Fate::references_only)) {
+    console.print(fmt::format("{} is in A but for store hashes, which are kept apart.",
+                              human_bytes(b.bytes_of(Fate::references_only))));
+  }
+  if (const auto [of_a, of_b] =
+          std::pair{a.references.positions.size(), b.references.positions.size()};
+      of_a + of_b != 0) {
+    console.print(
+        fmt::format("A has {}, B has {}.", counted(of_a, "reference"), counted(of_b, "reference")));
+  }
+  if (!has(Fate::fresh)) return console.print("Nothing in B is new.");
+  const std::uint64_t fresh = b.bytes_of(Fate::fresh);
+  console.print(fmt::format(
+      "{} in {} is new{}", human_bytes(fresh), counted(b.chunks_of(Fate::fresh), "chunk"),
+      kept ? fmt::format("; the store keeps it in about {}.", human_bytes(kept->stored)) : "."));
+  if (kept && kept->delta_raw != 0) {
+    console.print(fmt::format("{} of that is kept as deltas, which take about {}.",
+                              human_bytes(kept->delta_raw), human_bytes(kept->delta_stored)));
+  }
+}
+
 Result<void> diff(const DiffFlags& flags, Session& session) {
   const SignalWatch signals(session.stop);
   Console& console = session.console;
-  CHUNKER_TRY(auto sides, read_sides(flags, session.stop.get_token()));
+  if (flags.a == "-" && flags.b == "-") {
+    return std::unexpected(usage_error("standard input can be read only once"));
+  }
+  std::optional<Store> store;
+  if (!flags.store.empty()) {
+    CHUNKER_TRY(store, Store::open(flags.store));
+  }
+  CHUNKER_TRY(auto sides, read_sides(flags, store ? &*store : nullptr, session.stop.get_token()));
   auto& [a, b] = sides;
   compare(a, b);
-  compare(b, a);
+  const auto kept_of = [&store](const DiffSide& side) -> Result<std::optional<KeptBytes>> {
+    if (!side.stored) return std::nullopt;
+    return kept_bytes(*store, side);
+  };
+  CHUNKER_TRY(const auto kept_a, kept_of(a));
+  CHUNKER_TRY(const auto kept_b, kept_of(b));
   const bool same_recipe = a.recipe == b.recipe;
   if (console.json()) {
-    console.print_json(
-        {{"kind", "diff"}, {"same_recipe", same_recipe}, {"a", object_of(a)}, {"b", object_of(b)}});
+    console.print_json({{"kind", "diff"},
+                        {"same_recipe", same_recipe},
+                        {"a", object_of(a, kept_a)},
+                        {"b", object_of(b, kept_b)}});
     return {};
   }
   print_side('A', a, console);
   print_side('B', b, console);
+  print_parts(b, console);
+  explain_parts(a, b, kept_b, console);
   if (!same_recipe) {
     console.note(fmt::format("A was cut by {}, B by {}: equal bytes may not meet",
                              describe(a.recipe), describe(b.recipe)));
@@ -250,6 +247,7 @@ void add_diff(CLI::App& program, Session& session) {
   add_store(command, flags->store)->required(false);
   add_json(command, session);
   flags->recipe.add_to(command);
+  flags->references.add_to(command);
   add_footer(command, kExamples);
   on_chosen(command, session, [flags, &session] { return diff(*flags, session); });
 }

@@ -8,6 +8,7 @@
 
 #include "base/try.hpp"
 #include "cli/text.hpp"
+#include "refs/references.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -201,6 +202,30 @@ Result<ChunkingOptions> RecipeFlags::chunking() const {
   recipe.header_chunk = header_chunk;
   CHUNKER_TRY([[maybe_unused]] const auto checked, options.resolve());
   return options;
+}
+
+void ReferenceFlags::add_to(CLI::App& command) {
+  auto* const prefix = add_text(command, "--store-prefix", store_prefix, "PREFIX",
+                                "What references stand behind (/nix/store/)");
+  command.add_flag("--no-references", none, "Leave references in the data")->excludes(prefix);
+}
+
+Result<std::string> ReferenceFlags::prefix() const {
+  if (none) return std::string();
+  if (auto made = refs::ReferenceNormalizer::make(store_prefix); !made) {
+    return std::unexpected(std::move(made).error().within(store_prefix));
+  }
+  return store_prefix;
+}
+
+std::string_view describe(ReadersWait wait) noexcept {
+  switch (wait) {
+    case ReadersWait::begun:
+      return "waiting for other processes that read the store, for half a minute at most";
+    case ReadersWait::over:
+      return "they are done; going on";
+  }
+  return "";
 }
 
 Result<StoredNar> find_nar(const Store& store, const std::string& word) {

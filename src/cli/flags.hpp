@@ -8,6 +8,7 @@
 #include "chunker/chunking.hpp"
 #include "chunker/codec.hpp"
 #include "chunker/hash.hpp"
+#include "chunker/maintain.hpp"
 #include "chunker/store.hpp"
 #include "cli/session.hpp"
 
@@ -77,9 +78,22 @@ struct RecipeFlags {
   [[nodiscard]] Result<ChunkingOptions> chunking() const;
 };
 
+/// The options that say which references are taken out.
+struct ReferenceFlags {
+  std::string store_prefix = IngestOptions{}.store_prefix;
+  bool none = false;
+
+  void add_to(CLI::App& command);
+  /// What they stand behind, checked; empty where they stay in the data. Errors: invalid_argument.
+  [[nodiscard]] Result<std::string> prefix() const;
+};
+
 /// "fast_cdc 128K:512K:2M, aligned", for people.
 [[nodiscard]] std::string describe(const Recipe& recipe);
 [[nodiscard]] Json json_of(const Recipe& recipe);
+
+/// What a command that deletes packs says about readers of other processes.
+[[nodiscard]] std::string_view describe(ReadersWait wait) noexcept;
 
 /// Store::find, which knows names and hashes; here also hashes as SRI.
 [[nodiscard]] Result<StoredNar> find_nar(const Store& store, const std::string& word);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,10 @@ namespace {
 constexpr std::string_view kExamples = R"(
 Each NAR is named after its file; the store is made if there is none. A line on
 standard output means that this NAR is on the disk for good.
+
+What references say (the hashes behind /nix/store/) is kept apart, so that a rebuild
+in which only they differ costs next to nothing; and what is new is kept as what
+differs from the version before, if the store has one.
 
 Examples:
   chunker ingest --store /srv/nars hello.nar firefox.nar
@@ -43,6 +48,8 @@ struct IngestFlags {
   std::string layout;
   std::string hash;
   std::string pack_size;
+  ReferenceFlags references;
+  bool no_deltas = false;
   unsigned threads = 0;
   RecipeFlags recipe;
 };
@@ -142,10 +149,13 @@ class Report {
     if (!result) return add_failure(result.error());
     ++nars_;
     total_.nar_bytes += result->nar_bytes;
+    total_.references += result->references;
     total_.chunks += result->chunks;
     total_.new_chunks += result->new_chunks;
     total_.new_raw_bytes += result->new_raw_bytes;
     total_.new_stored_bytes += result->new_stored_bytes;
+    total_.delta_raw_bytes += result->delta_raw_bytes;
+    total_.delta_stored_bytes += result->delta_stored_bytes;
     if (console_.json()) {
       Json object = object_of(*result);
       if (!older.empty()) object["older_kept_as"] = json_text(older);
@@ -199,6 +209,7 @@ class Report {
       console_.print_json(object);
     } else {
       console_.print(summary(seconds));
+      if (const std::string savings = savings_of(total_); !savings.empty()) console_.print(savings);
     }
   }
 
@@ -220,10 +231,28 @@ class Report {
             {"nar_sha256", nar.nar_sha256.hex()},
             {"nar_hash", nix_hash(nar.nar_sha256)},
             {"nar_bytes", nar.nar_bytes},
+            {"references", nar.references},
             {"chunks", nar.chunks},
             {"new_chunks", nar.new_chunks},
             {"new_raw_bytes", nar.new_raw_bytes},
-            {"new_stored_bytes", nar.new_stored_bytes}};
+            {"new_stored_bytes", nar.new_stored_bytes},
+            {"delta_raw_bytes", nar.delta_raw_bytes},
+            {"delta_stored_bytes", nar.delta_stored_bytes}};
+  }
+
+  // What kept the sum small, as far as there is anything.
+  static std::string savings_of(const IngestedNar& sum) {
+    std::vector<std::string> parts;
+    if (sum.nar_bytes > sum.new_raw_bytes) {
+      parts.push_back(human_bytes(sum.nar_bytes - sum.new_raw_bytes) + " duplicates");
+    }
+    if (sum.delta_raw_bytes != 0) {
+      parts.push_back(fmt::format("{} as deltas of {}", human_bytes(sum.delta_raw_bytes),
+                                  human_bytes(sum.delta_stored_bytes)));
+    }
+    if (sum.references != 0) parts.push_back(counted(sum.references, "reference") + " taken out");
+    if (parts.empty()) return {};
+    return fmt::format("of {}: {}", human_bytes(sum.nar_bytes), fmt::join(parts, ", "));
   }
 
   [[nodiscard]] std::string summary(double seconds) const {
@@ -301,6 +330,8 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, Report& repo
   IngestOptions options;
   CHUNKER_TRY(options.chunking, flags.recipe.chunking());
   options.strategy = strategy_of(flags.strategy);
+  CHUNKER_TRY(options.store_prefix, flags.references.prefix());
+  options.deltas = !flags.no_deltas;
   options.threads = flags.threads;
   options.stop = session.stop.get_token();
   SourceList sources(flags);
@@ -365,6 +396,8 @@ void add_ingest(CLI::App& program, Session& session) {
       ->option_text("fastest|balanced|smallest")
       ->check(CLI::IsMember({"fastest", "balanced", "smallest"}));
   flags->recipe.add_to(command);
+  flags->references.add_to(command);
+  command.add_flag("--no-deltas", flags->no_deltas, "Keep new chunks whole, not as differences");
   add_text(command, "--pack-size", flags->pack_size, "SIZE",
            "End a pack at about this size (64M): NARs are acknowledged when their pack ends");
   command.add_option("--layout", flags->layout, "Many chunks in a file (packs), or one (objects)")

@@ -21,15 +21,6 @@ Examples:
       xargs -0 chunker remove --store /srv/nars --
 )";
 
-constexpr std::string_view kStatsExamples = R"(
-"content" is the size of all NARs together, "stored" is everything in the store's
-directory, index included, and the ratio is one by the other.
-
-Examples:
-  chunker stats --store /srv/nars
-  chunker stats --store /srv/nars --json | jq .dedup_ratio
-)";
-
 struct ListFlags {
   std::string store;
   bool names = false;
@@ -70,54 +61,6 @@ Result<void> list(const ListFlags& flags, Console& console) {
   });
 }
 
-Json object_of(const StoreStats& stats, const Store& store) {
-  return {{"kind", "stats"},
-          {"nars", stats.nars},
-          {"unique_nars", stats.unique_nars},
-          {"logical_bytes", stats.logical_bytes},
-          {"stored_bytes", stats.stored_bytes},
-          {"dedup_ratio", stats.dedup_ratio()},
-          {"chunks", stats.chunks},
-          {"unique_chunks", stats.unique_chunks},
-          {"unique_raw_bytes", stats.unique_raw_bytes},
-          {"packs", stats.packs},
-          {"pack_bytes", stats.pack_bytes},
-          {"index_bytes", stats.index_bytes},
-          {"layout", name(store.layout())},
-          {"hash", store.hash().name()}};
-}
-
-std::string bytes_row(std::string_view label, std::uint64_t bytes, std::string_view more = {}) {
-  return fmt::format("{:<8} {:>12}  {} bytes{}", label, human_bytes(bytes), with_commas(bytes),
-                     more);
-}
-
-void print_table(const StoreStats& stats, const Store& store, Console& console) {
-  console.print(fmt::format("{:<8} {:>12}  {} distinct", "NARs", with_commas(stats.nars),
-                            with_commas(stats.unique_nars)));
-  console.print(bytes_row("content", stats.logical_bytes));
-  console.print(bytes_row("stored", stats.stored_bytes));
-  console.print(fmt::format("{:<8} {:>12.2f}  content / stored", "ratio", stats.dedup_ratio()));
-  console.print(fmt::format("{:<8} {:>12}  kept, for {} places in NARs", "chunks",
-                            with_commas(stats.unique_chunks), with_commas(stats.chunks)));
-  console.print(bytes_row("unpacked", stats.unique_raw_bytes, " in the chunks kept"));
-  console.print(bytes_row("packs", stats.pack_bytes, " in " + counted(stats.packs, "file")));
-  console.print(bytes_row("index", stats.index_bytes));
-  console.print(fmt::format("{:<8} {:>12}  chunks named by {}", "layout", name(store.layout()),
-                            store.hash().name()));
-}
-
-Result<void> stats(const std::string& directory, Console& console) {
-  CHUNKER_TRY(const Store store, Store::open(directory));
-  CHUNKER_TRY(const StoreStats figures, store.stats());
-  if (console.json()) {
-    console.print_json(object_of(figures, store));
-  } else {
-    print_table(figures, store, console);
-  }
-  return {};
-}
-
 }  // namespace
 
 void add_list(CLI::App& program, Session& session) {
@@ -129,13 +72,6 @@ void add_list(CLI::App& program, Session& session) {
   add_json(list_command, session);
   add_footer(list_command, kListExamples);
   on_chosen(list_command, session, [flags, &session] { return list(*flags, session.console); });
-
-  auto store = std::make_shared<std::string>();
-  CLI::App& stats_command = *program.add_subcommand("stats", "Show what a store holds and saves");
-  add_store(stats_command, *store);
-  add_json(stats_command, session);
-  add_footer(stats_command, kStatsExamples);
-  on_chosen(stats_command, session, [store, &session] { return stats(*store, session.console); });
 }
 
 }  // namespace chunker::cli

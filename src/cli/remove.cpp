@@ -105,7 +105,11 @@ void print_report(const GcReport& report, Console& console) {
 
 Result<void> collect(const GcFlags& flags, Console& console) {
   CHUNKER_TRY(Store store, Store::open(flags.store, {.access = StoreAccess::write}));
-  const GcOptions options{.garbage_min = flags.garbage_min_percent / 100, .dry_run = flags.dry_run};
+  const GcOptions options{
+      .garbage_min = flags.garbage_min_percent / 100,
+      .dry_run = flags.dry_run,
+      .on_wait = [&console](ReadersWait wait) { console.note(describe(wait)); },
+  };
   CHUNKER_TRY(const GcReport report, collect_garbage(store, options));
   if (flags.dry_run) {
     print_plan(report, console);

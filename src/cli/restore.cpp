@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -30,11 +31,15 @@ other than 0 means that what was written to a pipe must not be used.
 Without -o or --output-dir a NAR goes to a file of its name in this directory, which
 must not be there yet.
 
+--range gives only a part: where it begins in the NAR, and how many bytes. Each chunk
+it touches is checked, and no other is read; the hash of the whole NAR then is not.
+
 Examples:
   chunker restore --store /srv/nars hello.nar
   chunker restore --store /srv/nars hello -o /tmp/hello.nar
   chunker restore --store /srv/nars hello -o - | nix-store --restore ./hello
   chunker restore --store /srv/nars hello --tree -o ./hello
+  chunker restore --store /srv/nars hello --range 1M:4K -o - | hexdump -C
   chunker restore --store /srv/nars --all --output-dir /tmp/all
 )";
 
@@ -45,6 +50,7 @@ struct RestoreFlags {
   std::string output;
   std::string output_directory;
   bool tree = false;
+  std::string range;
   unsigned threads = 0;
 
   [[nodiscard]] RestoreOptions options(const Session& session) const {
@@ -73,7 +79,33 @@ Result<void> check(const RestoreFlags& flags) {
   if (flags.tree && flags.output == kStandardOutput) {
     return std::unexpected(usage_error("--tree needs a path, not standard output"));
   }
+  if (flags.range.empty()) return {};
+  if (flags.output.empty() || flags.tree) {
+    return std::unexpected(
+        usage_error("--range goes with one NAME and -o FILE, and not with --tree"));
+  }
   return {};
+}
+
+// "OFFSET:BYTES"; nothing where none was asked for.
+Result<std::optional<ByteRange>> range_of(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const std::size_t colon = text.find(':');
+  if (colon != std::string::npos) {
+    const auto offset = parse_bytes(std::string_view(text).substr(0, colon));
+    const auto size = parse_bytes(std::string_view(text).substr(colon + 1));
+    if (offset && size) return ByteRange{*offset, *size};
+  }
+  return std::unexpected(usage_error("--range is OFFSET:BYTES, for example 1M:4K", text));
+}
+
+Result<void> check_range(const ByteRange& range, const StoredNar& nar) {
+  if (range.offset_bytes <= nar.nar_bytes &&
+      range.size_bytes <= nar.nar_bytes - range.offset_bytes) {
+    return {};
+  }
+  return std::unexpected(usage_error("--range goes beyond the NAR's end",
+                                     fmt::format("{} has {} bytes", nar.name, nar.nar_bytes)));
 }
 
 Result<void> restore_tree(const Store& store, const Digest& nar_sha256, const fs::path& target,
@@ -84,18 +116,27 @@ Result<void> restore_tree(const Store& store, const Digest& nar_sha256, const fs
   return unpacker.finish();
 }
 
-Result<void> restore_one(const Store& store, const RestoreFlags& flags, Session& session) {
+Result<void> restore_one(const Store& store, const RestoreFlags& flags,
+                         const std::optional<ByteRange>& range, Session& session) {
   const RestoreOptions options = flags.options(session);
   CHUNKER_TRY(const StoredNar nar, find_nar(store, flags.names.front()));
-  if (flags.output == kStandardOutput) {
-    return write_output(flags.output, session.console, [&](const ByteSink& sink) {
-      return restore(store, nar.nar_sha256, sink, options);
-    });
+  if (range) CHUNKER_TRY_VOID(check_range(*range, nar));
+  if (range || flags.output == kStandardOutput) {
+    CHUNKER_TRY_VOID(write_output(flags.output, session.console, [&](const ByteSink& sink) {
+      return range ? restore_range(store, nar.nar_sha256, *range, sink, options)
+                   : restore(store, nar.nar_sha256, sink, options);
+    }));
+  } else {
+    const auto place = flags.tree ? restore_tree : restore_to_file;
+    CHUNKER_TRY_VOID(place(store, nar.nar_sha256, flags.output, options));
   }
-  const auto place = flags.tree ? restore_tree : restore_to_file;
-  CHUNKER_TRY_VOID(place(store, nar.nar_sha256, flags.output, options));
-  if (session.console.json()) {
-    session.console.print_json(object_of(nar.name, nar.nar_sha256, flags.output));
+  if (session.console.json() && flags.output != kStandardOutput) {
+    Json object = object_of(nar.name, nar.nar_sha256, flags.output);
+    if (range) {
+      object["range_offset_bytes"] = range->offset_bytes;
+      object["range_bytes"] = range->size_bytes;
+    }
+    session.console.print_json(object);
   }
   return {};
 }
@@ -243,9 +284,10 @@ Exit run(const RestoreFlags& flags, Session& session) {
   const SignalWatch signals(session.stop);
   const auto done = [&]() -> Result<Exit> {
     CHUNKER_TRY_VOID(check(flags));
+    CHUNKER_TRY(const auto range, range_of(flags.range));
     CHUNKER_TRY(const Store store, Store::open(flags.store));
     if (flags.output.empty()) return ManyFiles(store, flags, session).run();
-    CHUNKER_TRY_VOID(restore_one(store, flags, session));
+    CHUNKER_TRY_VOID(restore_one(store, flags, range, session));
     return Exit::ok;
   }();
   return done ? *done : session.console.report(done.error());
@@ -264,6 +306,8 @@ void add_restore(CLI::App& program, Session& session) {
   add_text(command, "--output-dir", flags->output_directory, "DIR",
            "Files of their names in here; made if absent, files are replaced");
   command.add_flag("--tree", flags->tree, "Unpack: FILE is then a path that must not be there yet");
+  add_text(command, "--range", flags->range, "OFFSET:BYTES",
+           "Only this part of the one NAR; its SHA-256 is then not checked");
   add_json(command, session);
   add_quiet(command, session);
   add_threads(command, flags->threads);

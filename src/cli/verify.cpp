@@ -83,6 +83,7 @@ Result<VerifyReport> check(const VerifyFlags& flags, Session& session) {
   options.threads = flags.threads;
   options.stop = session.stop.get_token();
   options.on_note = [&console](const Error& note) { show_note(note, console); };
+  options.on_wait = [&console](ReadersWait wait) { console.note(describe(wait)); };
   const StoreAccess access = flags.repair ? StoreAccess::write : StoreAccess::read;
   CHUNKER_TRY(const Store store, Store::open(flags.store, {.access = access}));
   return chunker::verify(

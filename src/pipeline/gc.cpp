@@ -28,8 +28,9 @@ using store::RemovalRecord;
 
 class Collector {
  public:
-  Collector(Store::Parts& parts, const Liveness& liveness, const GcPlan& plan)
-      : parts_(parts), liveness_(liveness), plan_(plan), rewriter_(parts) {}
+  Collector(Store::Parts& parts, const Liveness& liveness, const GcPlan& plan,
+            const OnReadersWait& on_wait)
+      : parts_(parts), liveness_(liveness), plan_(plan), on_wait_(on_wait), rewriter_(parts) {}
 
   Result<GcReport> run();
 
@@ -44,6 +45,7 @@ class Collector {
   Store::Parts& parts_;
   const Liveness& liveness_;
   const GcPlan& plan_;
+  const OnReadersWait& on_wait_;
   store::Rewriter rewriter_;
   std::unordered_set<std::string> copied_names_;
   GcReport report_;
@@ -101,7 +103,7 @@ Result<void> Collector::remove_victims() {
   std::ranges::sort(victims, {}, &PackEntry::sequence);
   // No living chunk may be looked for in a pack that goes, not even after a power cut.
   CHUNKER_TRY_VOID(parts_.index->flush());
-  CHUNKER_TRY(const auto alone, pipeline::lock_out_readers(parts_));
+  CHUNKER_TRY(const auto alone, pipeline::lock_out_readers(parts_, on_wait_));
   const std::unique_lock alone_in_process(parts_.reading);
   parts_.unsettled = true;
   for (const PackEntry& pack : victims) {
@@ -149,7 +151,7 @@ Result<GcReport> collect(Store::Parts& parts, const GcOptions& options) {
     report.bytes_after = plan.pack_bytes - plan.garbage_bytes;  // About: frames may compress anew.
     return report;
   }
-  return Collector(parts, liveness, plan).run();
+  return Collector(parts, liveness, plan, options.on_wait).run();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "chunker/error.hpp"
+#include "chunker/maintain.hpp"
 #include "store/parts.hpp"
 #include "store/salvage.hpp"
 
@@ -17,6 +18,7 @@ namespace chunker::pipeline {
 /// Errors:  those of salvage(); store_locked if readers do not leave.
 /// Cost:    that of salvage().
 [[nodiscard]] Result<store::Salvaged> set_aside(Store::Parts& parts,
-                                                std::span<const std::string> keys);
+                                                std::span<const std::string> keys,
+                                                const OnReadersWait& on_wait);
 
 }  // namespace chunker::pipeline

@@ -446,7 +446,8 @@ Result<VerifyReport> check_and_repair(Store::Parts& parts, const VerifyOptions& 
     CHUNKER_TRY_VOID(verifier.check_packs());
     if (verifier.damaged_packs().empty()) return verifier.check_use();
   }
-  CHUNKER_TRY(const auto salvaged, pipeline::set_aside(parts, verifier.damaged_packs()));
+  CHUNKER_TRY(const auto salvaged,
+              pipeline::set_aside(parts, verifier.damaged_packs(), options.on_wait));
   tell(salvaged, options.on_note);
   auto structure = options;
   structure.content = false;

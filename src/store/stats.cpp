@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <unordered_set>
@@ -6,6 +7,7 @@
 #include "chunker/store.hpp"
 #include "resource/file.hpp"
 #include "store/parts.hpp"
+#include "store/stored_share.hpp"
 
 // Store::stats: counted from the index and the directory, so that it cannot drift from what is there.
 namespace chunker {
@@ -37,6 +39,20 @@ Result<DirectoryBytes> count_bytes(const std::filesystem::path& directory) {
   return bytes;
 }
 
+void count_chunk(const store::ChunkLocation& chunk, StoreStats& stats) {
+  ++stats.unique_chunks;
+  stats.unique_raw_bytes += chunk.chunk_bytes;
+  if ((chunk.flags & store::kDeltaFrame) != 0) {
+    stats.delta_raw_bytes += chunk.chunk_bytes;
+    stats.delta_stored_bytes += store::stored_share(chunk);
+  } else if (chunk.codec != CodecId::none) {
+    stats.compressed_raw_bytes += chunk.chunk_bytes;
+    stats.compressed_stored_bytes += store::stored_share(chunk);
+  } else {
+    stats.uncompressed_bytes += chunk.chunk_bytes;
+  }
+}
+
 }  // namespace
 
 Result<StoreStats> Store::stats() const {
@@ -51,8 +67,11 @@ Result<StoreStats> Store::stats() const {
   }));
   stats.unique_nars = distinct.size();
   CHUNKER_TRY_VOID(parts_->index->for_each_chunk([&](const auto& chunk) -> Result<void> {
-    ++stats.unique_chunks;
-    stats.unique_raw_bytes += chunk.second.chunk_bytes;
+    count_chunk(chunk.second, stats);
+    return {};
+  }));
+  CHUNKER_TRY_VOID(parts_->index->for_each_manifest([&](const auto& manifest) -> Result<void> {
+    stats.manifest_bytes += manifest.second.payload_bytes;
     return {};
   }));
   CHUNKER_TRY_VOID(parts_->index->for_each_pack([&](const store::PackEntry& pack) -> Result<void> {
@@ -63,6 +82,9 @@ Result<StoreStats> Store::stats() const {
   CHUNKER_TRY(const DirectoryBytes bytes, count_bytes(parts_->directory));
   stats.stored_bytes = bytes.all;
   stats.index_bytes = bytes.index;
+  const std::uint64_t known = stats.delta_stored_bytes + stats.compressed_stored_bytes +
+                              stats.uncompressed_bytes + stats.manifest_bytes + bytes.index;
+  stats.missing_bytes = known - std::min(known, bytes.all);
   return stats;
 }
 

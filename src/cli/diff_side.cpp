@@ -1,0 +1,211 @@
+#include "cli/diff_side.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <unordered_set>
+
+#include "base/try.hpp"
+#include "cli/flags.hpp"
+#include "cli/io.hpp"
+#include "pipeline/input.hpp"
+#include "refs/references.hpp"
+#include "store/parts.hpp"
+#include "store/stored_share.hpp"
+
+namespace chunker::cli {
+namespace {
+
+// Cuts one file as it comes.
+class FileCutter {
+ public:
+  FileCutter(const DiffCut& cut, std::shared_ptr<const ResolvedOptions> options,
+             std::optional<refs::ReferenceNormalizer> normalizer)
+      : hash_(cut.hash), chunker_(std::move(options)), normalizer_(std::move(normalizer)) {}
+
+  Result<void> read_all(pipeline::Input& input, const std::stop_token& stop) {
+    for (bool ended = false; !ended;) {
+      if (stop.stop_requested()) {
+        return base::fail(ErrorCode::cancelled, "stopped on request");
+      }
+      const std::size_t old_size = buffer_.size();
+      buffer_.resize(old_size + kReadBytes);
+      CHUNKER_TRY(const std::size_t count, input.read(buffer_.span().subspan(old_size)));
+      buffer_.resize(old_size + count);
+      side_.bytes += count;
+      ended = count < kReadBytes;
+      CHUNKER_TRY_VOID(cut(ended));
+    }
+    return {};
+  }
+
+  DiffSide take() && {
+    side_.entries = std::move(chunker_.entries());
+    if (normalizer_) side_.references = std::move(*normalizer_).take();
+    return std::move(side_);
+  }
+
+ private:
+  static constexpr std::size_t kReadBytes = 1 << 20;
+
+  Result<void> cut(bool ended) {
+    const MutableBytes fresh = buffer_.span().subspan(fed_);
+    const std::size_t count = normalizer_ ? normalizer_->normalize(fresh, ended) : fresh.size();
+    const std::size_t known = side_.extents.size();
+    CHUNKER_TRY_VOID(chunker_.feed(buffer_.view().subspan(fed_, count), side_.extents));
+    fed_ += count;
+    if (ended) CHUNKER_TRY_VOID(chunker_.finish(side_.extents));
+    std::size_t used = 0;
+    for (std::size_t i = known; i < side_.extents.size(); ++i) {
+      const auto size = static_cast<std::size_t>(side_.extents[i].size_bytes);
+      side_.digests.push_back(hash_.hash(buffer_.view().subspan(used, size)));
+      used += size;
+    }
+    std::memmove(buffer_.data(), buffer_.data() + used, buffer_.size() - used);
+    buffer_.resize(buffer_.size() - used);
+    fed_ -= used;
+    return {};
+  }
+
+  HashAlgorithm hash_;
+  NarAwareChunker chunker_;
+  std::optional<refs::ReferenceNormalizer> normalizer_;
+  ByteBuffer buffer_;  // from the end of the last chunk on
+  std::size_t fed_ = 0;
+  DiffSide side_;
+};
+
+Result<DiffSide> cut_file(const std::string& path, const DiffCut& cut,
+                          const std::stop_token& stop) {
+  CHUNKER_TRY(auto options, cut.chunking.resolve());
+  std::optional<refs::ReferenceNormalizer> normalizer;
+  if (!cut.store_prefix.empty()) {
+    CHUNKER_TRY(normalizer, refs::ReferenceNormalizer::make(cut.store_prefix));
+  }
+  IngestSource source;
+  source.path = path == "-" ? "/dev/stdin" : path;
+  CHUNKER_TRY(const auto input, pipeline::open_input(source, stop));
+  FileCutter cutter(cut, std::move(options), std::move(normalizer));
+  CHUNKER_TRY_VOID(cutter.read_all(*input, stop));
+  return std::move(cutter).take();
+}
+
+// Of each chunk its digest, or, if references belong into it, one of both: chunks of the same name are the same
+// bytes in their NARs.
+std::vector<Digest> full_names(const DiffSide& side) {
+  const HashAlgorithm hash = HashAlgorithm::blake3();
+  const auto& positions = side.references.positions;
+  std::vector<Digest> names = side.digests;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto [begin, size] = side.extents[i];
+    while (next < positions.size() &&
+           positions[next].offset_bytes + kStoreHashCharacters <= begin) {
+      ++next;
+    }
+    ByteBuffer text(names[i].view());
+    for (std::size_t at = next; at < positions.size(); ++at) {
+      if (positions[at].offset_bytes >= begin + size) break;
+      const auto place =
+          std::bit_cast<std::array<std::byte, 8>>(positions[at].offset_bytes - begin);
+      text.append(place);
+      text.append(side.references.hashes[positions[at].hash_index].bytes);
+    }
+    if (text.size() != Digest::kBytes) names[i] = hash.hash(text);
+  }
+  return names;
+}
+
+using Names = std::unordered_set<Digest>;
+
+std::vector<Fate> fates_of(const DiffSide& side, const std::vector<Digest>& names,
+                           const Names& other_digests, const Names& other_names) {
+  std::vector<Fate> fates;
+  Names counted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (other_names.contains(names[i])) {
+      fates.push_back(Fate::same);
+    } else if (other_digests.contains(side.digests[i])) {
+      fates.push_back(Fate::references_only);
+    } else {
+      fates.push_back(counted.insert(side.digests[i]).second ? Fate::fresh : Fate::repeated);
+    }
+  }
+  return fates;
+}
+
+}  // namespace
+
+std::uint64_t DiffSide::bytes_of(Fate fate) const noexcept {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < fates.size(); ++i) {
+    if (fates[i] == fate) sum += extents[i].size_bytes;
+  }
+  return sum;
+}
+
+std::uint64_t DiffSide::chunks_of(Fate fate) const noexcept {
+  return static_cast<std::uint64_t>(std::ranges::count(fates, fate));
+}
+
+Result<std::optional<DiffSide>> stored_side(const Store* store, const std::string& name) {
+  if (store == nullptr || name == "-") return std::nullopt;
+  auto nar = find_nar(*store, name);
+  if (!nar && nar.error().code == ErrorCode::store_not_found) return std::nullopt;
+  if (!nar) return std::unexpected(std::move(nar).error());
+  CHUNKER_TRY(Manifest manifest, store->manifest(nar->nar_sha256));
+  DiffSide side{.name = nar->name,
+                .stored = true,
+                .bytes = manifest.nar_bytes,
+                .recipe = manifest.recipe,
+                .entries = std::move(manifest.entries),
+                .references = std::move(manifest.references)};
+  std::uint64_t offset = 0;
+  for (const ChunkReference& chunk : manifest.chunks) {
+    side.extents.push_back({offset, chunk.size_bytes});
+    side.digests.push_back(chunk.digest);
+    offset += chunk.size_bytes;
+  }
+  return side;
+}
+
+Result<DiffSide> cut_side(const std::string& path, const DiffCut& cut,
+                          const std::stop_token& stop) {
+  auto side = cut_file(path, cut, stop);
+  if (!side) {
+    const bool named = side.error().context.find(path) != std::string::npos;
+    return named ? std::move(side)
+                 : std::unexpected(std::move(side).error().within(label_of(path)));
+  }
+  side->name = label_of(path);
+  side->recipe = cut.chunking.recipe;
+  return side;
+}
+
+void compare(DiffSide& a, DiffSide& b) {
+  const auto names_a = full_names(a);
+  const auto names_b = full_names(b);
+  const auto set_of = [](const auto& names) { return Names(names.begin(), names.end()); };
+  a.fates = fates_of(a, names_a, set_of(b.digests), set_of(names_b));
+  b.fates = fates_of(b, names_b, set_of(a.digests), set_of(names_a));
+}
+
+Result<KeptBytes> kept_bytes(const Store& store, const DiffSide& side) {
+  std::vector<Digest> fresh;
+  for (std::size_t i = 0; i < side.fates.size(); ++i) {
+    if (side.fates[i] == Fate::fresh) fresh.push_back(side.digests[i]);
+  }
+  CHUNKER_TRY(const auto locations, store.parts().index->chunks(fresh));
+  KeptBytes kept;
+  for (const auto& location : locations) {
+    if (!location) continue;
+    const std::uint64_t bytes = store::stored_share(*location);
+    kept.stored += bytes;
+    if ((location->flags & store::kDeltaFrame) == 0) continue;
+    kept.delta_raw += location->chunk_bytes;
+    kept.delta_stored += bytes;
+  }
+  return kept;
+}
+
+}  // namespace chunker::cli
