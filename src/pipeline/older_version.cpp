@@ -22,7 +22,10 @@ constexpr std::uint64_t kMarginBytes = 512 * 1024;
 constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
 /// No path begins with a slash, so that no shape is taken for one.
-std::string shape_of(std::string_view path) { return "/" + delta::without_numbers(path); }
+std::string shape_of(std::string_view path) {
+  std::string shape("/");
+  return shape.append(delta::without_numbers(path));
+}
 
 std::uint64_t hash_of(std::string_view path) { return std::hash<std::string_view>()(path); }
 
