@@ -156,9 +156,9 @@ CLI::Option* add_hash(CLI::App& command, std::string& hash, const std::string& d
 
 void RecipeFlags::add_to(CLI::App& command) {
   const std::string group = "How to cut";
-  command.add_option("--preset", preset, "A known recipe: nar is 128K:512K:2M, the default")
-      ->option_text("nar")
-      ->check(CLI::IsMember({"nar"}))
+  command.add_option("--preset", preset, "A known recipe: 64K:256K:1M, or 128K:512K:2M (store)")
+      ->option_text("store|nar")
+      ->check(CLI::IsMember({"store", "nar"}))
       ->group(group);
   command.add_option("--chunk-sizes", sizes, "Sizes of chunks, for example 64K:256K:1M")
       ->option_text("MIN:AVG:MAX")
@@ -190,7 +190,7 @@ bool RecipeFlags::given() const {
 }
 
 Result<ChunkingOptions> RecipeFlags::chunking() const {
-  ChunkingOptions options = ChunkingOptions::nar();
+  ChunkingOptions options = preset == "nar" ? ChunkingOptions::nar() : ChunkingOptions::store();
   Recipe& recipe = options.recipe;
   if (!sizes.empty()) CHUNKER_TRY_VOID(apply_sizes(sizes, recipe));
   if (!nar_mode.empty()) recipe.nar_mode = value_of(kNarModes, nar_mode);

@@ -43,7 +43,10 @@ struct GcFlags {
 // The exact name that `word` stands for. Not by hash: a NAR may have several names, and which one is to go
 // must be said.
 Result<std::string> name_of(const Store& store, const std::string& word) {
-  CHUNKER_TRY(StoredNar nar, find_nar(store, word));
+  const auto found = find_nar(store, word);
+  // A NAR whose manifest is lost is found by nothing, and can still be removed by its exact name.
+  if (!found && found.error().code == ErrorCode::store_corrupt) return word;
+  CHUNKER_TRY(const StoredNar nar, found);
   if (nar.name == word || nar.name == word + ".nar" || nar.name + ".nar" == word) return nar.name;
   return std::unexpected(
       usage_error("remove takes names: this is the hash of a NAR", word + ": " + nar.name));

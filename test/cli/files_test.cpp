@@ -30,7 +30,7 @@ TEST_F(CliFiles, CutShowsChunksThatCoverTheFile) {
   const Json file = object_of_kind(done.out, "file");
   EXPECT_EQ(file.at("is_nar"), true);
   EXPECT_EQ(file.at("bytes"), nar.size());
-  EXPECT_EQ(file.at("recipe").at("avg_bytes"), 512 << 10);
+  EXPECT_EQ(file.at("recipe").at("avg_bytes"), 256 << 10);
   EXPECT_EQ(file.at("recipe").at("nar_mode"), "aligned");
 }
 

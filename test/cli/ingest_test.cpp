@@ -235,8 +235,11 @@ TEST_F(CliIngest, RecipesAndStrategiesAreObeyed) {
     return object_of_kind(done.out, "nar");
   };
   const Json usual = chunks_by({});
-  EXPECT_EQ(usual.at("chunks"),
-            chunks_by({"--preset", "nar", "--chunk-sizes", "128K:512K:2M"}).at("chunks"));
+  EXPECT_EQ(usual.at("chunks"), chunks_by({"--chunk-sizes", "64K:256K:1M"}).at("chunks"));
+  EXPECT_EQ(usual.at("chunks"), chunks_by({"--preset", "store"}).at("chunks"));
+  EXPECT_EQ(chunks_by({"--preset", "nar"}).at("chunks"),
+            chunks_by({"--chunk-sizes", "128K:512K:2M"}).at("chunks"));
+  EXPECT_LT(chunks_by({"--preset", "nar"}).at("chunks"), usual.at("chunks"));
   EXPECT_GT(chunks_by({"--chunk-sizes", "4KiB:16KiB:64KiB"}).at("chunks"), usual.at("chunks"));
   EXPECT_EQ(chunks_by({"--algorithm", "fixed", "--chunk-sizes", "1M:1M:1M", "--nar-mode", "off"})
                 .at("chunks"),
