@@ -19,7 +19,7 @@ TEST_F(CliLimits, WithoutMemoryOrThreadsItSaysSoAndNeverAborts) {
       {"ingest", "--threads", "64", "--name", "b.nar", "a.nar"},
       {"gc"},
       {"cut", "-q", "--threads", "64", "a.nar"}};
-  for (const std::uint64_t megabytes : {40, 100, 200, 300, 500}) {
+  for (const std::uint64_t megabytes : {40U, 100U, 200U, 300U, 500U}) {
     for (const auto& command : commands) {
       const Outcome done = on_store(command, {.limits = {{RLIMIT_AS, megabytes << 20}}});
       EXPECT_EQ(done.signal, 0) << command.front() << " in " << megabytes << done.err;
