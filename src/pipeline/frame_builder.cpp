@@ -14,7 +14,7 @@ namespace {
 /// (R15.6).
 constexpr double kKeepCompressedBelow = 0.95;
 
-using NoDelta = Result<std::optional<Delta>>;
+using MaybeDelta = Result<std::optional<Delta>>;
 
 bool worth_keeping(std::uint64_t compressed_bytes, std::uint64_t raw_bytes) {
   return static_cast<double>(compressed_bytes) <
@@ -75,7 +75,7 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
   for (const ChunkBytes& chunk : chunks) {
     frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
   }
-  CHUNKER_TRY(auto delta, suggest_base ? deltas_.encode(raw, suggest_base(chunks)) : NoDelta());
+  CHUNKER_TRY(auto delta, suggest_base ? deltas_.encode(raw, suggest_base(chunks)) : MaybeDelta());
   if (!delta || !delta->surely_smaller()) {
     CHUNKER_TRY_VOID(compress(raw, frame));
     if (delta && !delta->clearly_smaller_than(static_cast<double>(frame.payload.size())))

@@ -10,6 +10,7 @@
 #include "pipeline/gc_plan.hpp"
 #include "pipeline/readers.hpp"
 #include "pipeline/workers.hpp"
+#include "store/baseless.hpp"
 #include "store/parts.hpp"
 #include "store/rewriter.hpp"
 
@@ -100,20 +101,27 @@ Result<void> Collector::rewrite(const PackEntry& pack) {
 /// In order of sequence, so that a removal outlives every name record that it undoes.
 Result<void> Collector::remove_victims() {
   auto victims = plan_.victims;
+  std::erase_if(victims, [this](const PackEntry& pack) {  // Replaced by its own copy.
+    return rewriter_.objects_written().contains(pack.key);
+  });
   std::ranges::sort(victims, {}, &PackEntry::sequence);
+  // Deltas that are garbage stay where their pack does; without their base nobody may take them for stored.
+  std::unordered_set<store::PackNumber> going;
+  for (const PackEntry& pack : victims) going.insert(pack.number);
+  CHUNKER_TRY_VOID(store::forget_baseless(*parts_.blobs, *parts_.index, going));
   // No living chunk may be looked for in a pack that goes, not even after a power cut.
   CHUNKER_TRY_VOID(parts_.index->flush());
   CHUNKER_TRY(const auto alone, pipeline::lock_out_readers(parts_, on_wait_));
   const std::unique_lock alone_in_process(parts_.reading);
   parts_.unsettled = true;
   for (const PackEntry& pack : victims) {
-    if (rewriter_.objects_written().contains(pack.key)) continue;  // Replaced by its own copy.
     CHUNKER_TRY(const auto directory,
                 store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes));
     CHUNKER_TRY_VOID(parts_.blobs->remove(pack.key));
     CHUNKER_TRY_VOID(parts_.index->forget_pack(pack.key, directory));
     ++report_.packs_removed;
   }
+  parts_.forget_caches();
   parts_.unsettled = false;
   return parts_.index->flush();
 }

@@ -22,6 +22,9 @@ Result<Liveness> Liveness::mark(Store::Parts& parts) {
   CHUNKER_TRY_VOID(parts.index->for_each_manifest([&](const auto& entry) -> Result<void> {
     CHUNKER_TRY(const auto head, store::read_manifest_head(parts, entry.first));
     const auto pieces = head.pieces();
+    for (const Digest& piece : pieces) {
+      if (auto there = parts.locate(piece); !there) return std::unexpected(there.error());
+    }
     needed.insert(pieces.begin(), pieces.end());
     CHUNKER_TRY(const auto chunks, store::read_chunk_list(parts, head));
     for (const ChunkReference& chunk : chunks) {

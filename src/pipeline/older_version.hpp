@@ -28,7 +28,7 @@ struct OlderRange {
 /// Owns:    the list of its chunks.
 /// Threads: shared.
 /// Errors:  none; what cannot be read is as good as absent.
-/// Cost:    40 bytes per chunk, 32 per entry.
+/// Cost:    40 bytes per chunk, 48 per entry; the whole manifest while it is read.
 class OlderVersion {
  public:
   /// None if the store has no other version of what is called `name`, or one too large to be looked through.

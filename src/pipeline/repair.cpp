@@ -20,6 +20,7 @@ Result<store::Salvaged> set_aside(Store::Parts& parts, std::span<const std::stri
     CHUNKER_TRY_VOID(parts.blobs->rename(key, "damaged/" + key));
   }
   CHUNKER_TRY_VOID(store::forget_packs(*parts.blobs, *parts.index, salvaged.packs));
+  parts.forget_caches();
   parts.unsettled = false;
   CHUNKER_TRY_VOID(parts.index->flush());
   return salvaged;

@@ -189,7 +189,8 @@ Result<void> Verifier::check_frame(store::FrameReader& reader, const PackEntry& 
   for (const ChunkReference& chunk : frame.chunks) {
     location.chunk_bytes = chunk.size_bytes;
     CHUNKER_TRY(const auto known, parts_.index->chunk(chunk.digest));
-    if (!known) {
+    // A delta may be forgotten: it was garbage, or lost its base for a time.
+    if (!known && frame.base.empty()) {
       problem({ErrorCode::store_corrupt, "the index does not know a chunk of this pack", offset,
                pack.key + ": " + chunk.digest.hex()});
     }
@@ -207,7 +208,15 @@ Result<void> Verifier::check_frame(store::FrameReader& reader, const PackEntry& 
     }
     location.offset_in_frame += chunk.size_bytes;
   }
-  if (!loaded) damaged_copy(loaded.error(), pack, any_needed);
+  if (loaded) return {};
+  ByteBuffer base;
+  const bool is_base = !frame.base.empty() && !reader.read_base(frame.base, base);
+  // What is wrong with a base is no fault of the pack that needs it.
+  if (!is_base) {
+    damaged_copy(loaded.error(), pack, any_needed);
+  } else if (any_needed) {
+    problem(loaded.error());
+  }
   return {};
 }
 

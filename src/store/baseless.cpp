@@ -10,15 +10,15 @@ namespace {
 
 class BaselessSearch {
  public:
-  BaselessSearch(Index& index, const std::unordered_set<PackNumber>& going)
-      : index_(index), going_(going) {}
+  BaselessSearch(BlobStore& blobs, Index& index, const std::unordered_set<PackNumber>& going)
+      : blobs_(blobs), index_(index), going_(going) {}
 
   Result<void> look_into(const PackEntry& pack, const PackDirectory& directory) {
     std::uint64_t offset = kPackMagicBytes;
     for (const PackRecord& record : directory.records) {
       const auto* frame = std::get_if<FrameRecord>(&record);
       if (frame != nullptr && !frame->base.empty()) {
-        CHUNKER_TRY(const bool has_base, can_be_read(frame->base));
+        CHUNKER_TRY(const bool has_base, can_be_read(frame->base, 1));
         if (!has_base) CHUNKER_TRY_VOID(forget(*frame, pack.number, offset));
       }
       offset += payload_bytes(record);
@@ -29,11 +29,33 @@ class BaselessSearch {
   [[nodiscard]] std::size_t found_count() const noexcept { return forgotten_.size(); }
 
  private:
-  Result<bool> can_be_read(const std::vector<Digest>& base) const {
+  Result<bool> can_be_read(const std::vector<Digest>& base, unsigned steps) {
+    if (steps > kDeltaStepsMax) return false;
     CHUNKER_TRY(const auto locations, index_.chunks(base));
-    return std::ranges::all_of(locations, [this](const auto& location) {
-      return location && !going_.contains(location->pack);
-    });
+    for (const auto& location : locations) {
+      if (!location || going_.contains(location->pack)) return false;
+      if ((location->flags & kDeltaFrame) == 0) continue;
+      CHUNKER_TRY(const auto next, base_at(*location));
+      if (next.empty()) return false;
+      CHUNKER_TRY(const bool readable, can_be_read(next, steps + 1));
+      if (!readable) return false;
+    }
+    return true;
+  }
+
+  /// The base of a delta that is itself a base; that is rare enough to read its pack's directory for.
+  Result<std::vector<Digest>> base_at(const ChunkLocation& location) {
+    CHUNKER_TRY(const auto key, index_.pack_key(location.pack));
+    CHUNKER_TRY(const auto pack, key ? index_.pack(*key) : std::nullopt);
+    if (!pack) return std::vector<Digest>{};
+    const auto directory = read_pack_directory(blobs_, pack->key, pack->blob_bytes);
+    std::uint64_t offset = kPackMagicBytes;
+    for (std::size_t i = 0; directory && i < directory->records.size(); ++i) {
+      const auto* frame = std::get_if<FrameRecord>(&directory->records[i]);
+      if (frame != nullptr && offset == location.payload_offset) return frame->base;
+      offset += payload_bytes(directory->records[i]);
+    }
+    return std::vector<Digest>{};
   }
 
   Result<void> forget(const FrameRecord& frame, PackNumber pack, std::uint64_t offset) {
@@ -49,6 +71,7 @@ class BaselessSearch {
     return index_.forget_chunks(digests);
   }
 
+  BlobStore& blobs_;
   Index& index_;
   const std::unordered_set<PackNumber>& going_;
   std::unordered_set<Digest> forgotten_;
@@ -58,7 +81,7 @@ class BaselessSearch {
 
 Result<void> forget_baseless(BlobStore& blobs, Index& index,
                              const std::unordered_set<PackNumber>& going) {
-  BaselessSearch search(index, going);
+  BaselessSearch search(blobs, index, going);
   // Again while something was found: a delta that is forgotten may itself have been a base.
   for (std::size_t found_before = 1; found_before != search.found_count();) {
     found_before = search.found_count();

@@ -49,6 +49,13 @@ std::shared_ptr<DecodedFrame> FrameCache::find(const ChunkLocation& location) {
   return place->second->frame;
 }
 
+void FrameCache::clear() {
+  const base::Lock lock(mutex_);
+  places_.clear();
+  entries_.clear();
+  bytes_ = 0;
+}
+
 void FrameCache::keep(const ChunkLocation& location, std::shared_ptr<DecodedFrame> frame) {
   const base::Lock lock(mutex_);
   const Key key = key_of(location);

@@ -44,6 +44,7 @@ class FrameCache {
       CHUNKER_EXCLUDES(mutex_);
   void keep(const ChunkLocation& location, std::shared_ptr<DecodedFrame> frame)
       CHUNKER_EXCLUDES(mutex_);
+  void clear() CHUNKER_EXCLUDES(mutex_);
 
  private:
   struct Key {

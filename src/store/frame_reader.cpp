@@ -10,10 +10,6 @@ namespace {
 
 using base::fail;
 
-/// Bases are plain when they are chosen. One that was damaged and stored anew may be a delta itself, so a few
-/// more steps are allowed; beyond, or in a circle, the index is wrong.
-constexpr unsigned kDepthMax = 4;
-
 Result<void> check(const ChunkLocation& location, const std::string& key) {
   if (location.payload_bytes > kDecompressedBytesMax ||
       location.frame_raw_bytes > kDecompressedBytesMax) {
@@ -82,7 +78,7 @@ Result<void> FrameReader::decode_payload(const ChunkLocation& location, Bytes pa
 
 Result<void> FrameReader::append_base(std::span<const Digest> digests, ByteBuffer& output,
                                       unsigned depth) {
-  if (depth > kDepthMax) {
+  if (depth > kDeltaStepsMax) {
     return fail(ErrorCode::store_corrupt, "deltas need deltas without end", Error::kNoOffset,
                 digests.front().hex());
   }
@@ -93,12 +89,14 @@ Result<void> FrameReader::append_base(std::span<const Digest> digests, ByteBuffe
       return fail(ErrorCode::store_chunk_missing, "the store does not have the base of a delta",
                   Error::kNoOffset, digests[i].hex());
     }
-    CHUNKER_TRY(const auto frame, base_frame(*location, depth));
-    CHUNKER_TRY(const Bytes bytes, frame->chunk(digests[i], *location, parts_->options.hash));
-    if (bytes.size() > codec::kDeltaBaseBytesMax - output.size()) {
+    // Before anything is decoded: such a chunk shares its frame with little, or has it alone.
+    if (location->chunk_bytes > codec::kDeltaBaseBytesMax - output.size() ||
+        location->frame_raw_bytes > codec::kDeltaBaseBytesMax) {
       return fail(ErrorCode::store_corrupt, "the base of a delta is larger than 4 MiB",
                   Error::kNoOffset, digests[i].hex());
     }
+    CHUNKER_TRY(const auto frame, base_frame(*location, depth));
+    CHUNKER_TRY(const Bytes bytes, frame->chunk(digests[i], *location, parts_->options.hash));
     output.append(bytes);
   }
   return {};
@@ -108,7 +106,7 @@ Result<std::shared_ptr<DecodedFrame>> FrameReader::base_frame(const ChunkLocatio
                                                               unsigned depth) {
   if (auto kept = parts_->base_frames.find(location)) return kept;
   ByteBuffer raw;
-  CHUNKER_TRY_VOID(decode(location, raw, depth + 1));
+  CHUNKER_TRY_VOID(decode(location, raw, depth));
   auto frame = std::make_shared<DecodedFrame>(std::move(raw));
   parts_->base_frames.keep(location, frame);
   return frame;

@@ -33,7 +33,7 @@ class FrameReader {
   [[nodiscard]] ByteBuffer take(ByteBuffer replacement) noexcept;
   /// Appends the verified bytes of a base's chunks, one behind the other.
   [[nodiscard]] Result<void> read_base(std::span<const Digest> digests, ByteBuffer& output) {
-    return append_base(digests, output, 0);
+    return append_base(digests, output, 1);
   }
 
  private:

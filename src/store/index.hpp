@@ -121,9 +121,9 @@ class Index {
   /// The highest sequence that any pack ever had, forgotten ones included; 0 without packs.
   [[nodiscard]] Result<std::uint64_t> highest_sequence() const;
 
-  /// Puts what is still in memory into compact files. Closing does that too.
   /// What was written so far survives a power cut. Cost: one sync of the write-ahead log.
   [[nodiscard]] Result<void> sync();
+  /// Puts what is still in memory into compact files. Closing does that too.
   [[nodiscard]] Result<void> flush();
 
  private:

@@ -26,6 +26,9 @@ inline constexpr std::uint64_t kDirectoryBytesMax = 256 << 20;
 /// A flag of frames: needs its base to be decoded.
 inline constexpr std::uint64_t kDeltaFrame = 1;
 inline constexpr std::size_t kBaseChunksMax = 256;
+/// Bases are plain when they are chosen. One that was lost and stored anew may be a delta itself, so readers go
+/// this many steps; beyond, or in a circle, nobody can read a chunk.
+inline constexpr unsigned kDeltaStepsMax = 4;
 /// Sequences begin at 1; counting one on from the last does not wrap around.
 inline constexpr std::uint64_t kSequenceMax = (1ULL << 63) - 1;
 

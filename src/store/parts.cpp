@@ -64,6 +64,14 @@ Result<std::shared_ptr<const std::vector<Digest>>> Store::Parts::base_of(
   return base;
 }
 
+void Store::Parts::forget_caches() {
+  base_frames.clear();
+  const base::Lock lock(mutex_);
+  pack_keys_.clear();
+  bases_.clear();
+  base_digests_ = 0;
+}
+
 Result<void> Store::Parts::check_settled() const {
   if (!unsettled) return {};
   return base::fail(ErrorCode::io_unavailable,

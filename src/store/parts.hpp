@@ -47,6 +47,8 @@ struct Store::Parts {
   /// The base of a delta frame, as its pack's directory has it; that of the packs asked last is kept.
   [[nodiscard]] Result<std::shared_ptr<const std::vector<Digest>>> base_of(
       const store::ChunkLocation& frame);
+  /// Forgets what was remembered of packs: numbers or keys may mean others now.
+  void forget_caches();
   /// Where a chunk lies. Errors: store_chunk_missing naming the digest.
   [[nodiscard]] Result<store::ChunkLocation> locate(const Digest& digest) const;
 

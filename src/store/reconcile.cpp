@@ -170,28 +170,42 @@ Result<void> forget_packs(BlobStore& blobs, Index& index, std::span<const std::s
   return index.forget_lost_packs(keys);
 }
 
-Result<void> reconcile(Store::Parts& parts) {
-  CHUNKER_TRY(const Difference difference, compare(parts));
-  if (!difference.missing.empty()) {
-    CHUNKER_TRY(const Salvaged salvaged, salvage(parts, difference.missing, Elsewhere::skip));
-    CHUNKER_TRY_VOID(forget_packs(*parts.blobs, *parts.index, salvaged.packs));
-  }
-  if (difference.unknown.empty()) return {};
-  std::vector<ReadablePack> unknown;
-  for (const Listed& blob : difference.unknown) {
-    CHUNKER_TRY_VOID(keep_readable(*parts.blobs, blob, unknown, {}));
-  }
-  if (unknown.empty()) return {};
-  CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
-  if (std::ranges::min(unknown, before).sequence > highest) {
-    return add_packs(*parts.blobs, *parts.index, std::move(unknown));
-  }
-  // An old pack has come back: only a replay of all of them gives names their true meaning.
+namespace {
+
+Result<void> take_in(Store::Parts& parts, std::vector<ReadablePack> unknown) {
+  CHUNKER_TRY_VOID(add_packs(*parts.blobs, *parts.index, std::move(unknown)));
+  // Deltas among them may need what is gone.
+  return forget_baseless(*parts.blobs, *parts.index, {});
+}
+
+/// Only a replay of all packs gives names their true meaning.
+Result<void> replay(Store::Parts& parts) {
   parts.index.reset();
   const auto directory = parts.directory / "index";
   CHUNKER_TRY_VOID(replace_index(*parts.blobs, directory));
   CHUNKER_TRY(parts.index, Index::open(directory, Index::Access::write));
+  parts.forget_caches();
   return {};
+}
+
+}  // namespace
+
+Result<void> reconcile(Store::Parts& parts) {
+  CHUNKER_TRY(const Difference difference, compare(parts));
+  std::vector<ReadablePack> unknown;
+  for (const Listed& blob : difference.unknown) {
+    CHUNKER_TRY_VOID(keep_readable(*parts.blobs, blob, unknown, {}));
+  }
+  CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
+  const bool came_back = !unknown.empty() && std::ranges::min(unknown, before).sequence <= highest;
+  // What is newer first: what is salvaged below must come behind it.
+  if (!unknown.empty() && !came_back) CHUNKER_TRY_VOID(take_in(parts, std::move(unknown)));
+  if (!difference.missing.empty()) {
+    CHUNKER_TRY(const Salvaged salvaged, salvage(parts, difference.missing, Elsewhere::skip));
+    CHUNKER_TRY_VOID(forget_packs(*parts.blobs, *parts.index, salvaged.packs));
+    parts.forget_caches();
+  }
+  return came_back ? replay(parts) : Result<void>();
 }
 
 }  // namespace chunker::store

@@ -38,6 +38,11 @@ Result<void> Rewriter::copy(std::span<const LocatedChunk> chunks) {
   CHUNKER_TRY_VOID(reader_.load(frame));
   FrameRecord record;
   record.codec = frame.codec;
+  record.flags = frame.flags;
+  if ((frame.flags & kDeltaFrame) != 0) {
+    CHUNKER_TRY(const auto base, parts_->base_of(frame));
+    record.base = *base;
+  }
   ByteBuffer raw;
   bool whole = true;
   for (const LocatedChunk& chunk : chunks) {
@@ -47,8 +52,7 @@ Result<void> Rewriter::copy(std::span<const LocatedChunk> chunks) {
     record.chunks.push_back({chunk.digest, chunk.location.chunk_bytes});
   }
   ByteBuffer bytes;
-  // One with flags needs more than its own bytes to be read.
-  if (whole && raw.size() == frame.frame_raw_bytes && frame.flags == 0) {
+  if (whole && raw.size() == frame.frame_raw_bytes) {
     CHUNKER_TRY(bytes, payload(frame.pack, frame.payload_offset, frame.payload_bytes));
   } else {
     CHUNKER_TRY_VOID(compress(raw, record, bytes));

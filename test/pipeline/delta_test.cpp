@@ -140,6 +140,38 @@ TEST_F(Deltas, GcKeepsTheBasesThatAreNeeded) {
   EXPECT_EQ(store->stats()->unique_chunks, 0U) << "bases go with the last delta that needs them";
 }
 
+// The delta's pack has too little garbage to go, its base's pack goes: it must be stored anew when it comes again.
+TEST_F(Deltas, GcForgetsGarbageThatLosesItsBase) {
+  auto store = open();
+  ASSERT_OK(store);
+  ASSERT_OK(take_in_version(*store, 0));
+  const auto large = test::make_nar({{"large", random_bytes(9, 3'000'000)}});
+  ASSERT_OK(take_in(*store, {{name_of_version(1), nar_of_version(1)}, {"large.nar", large}}));
+  ASSERT_OK(store->remove(std::vector<std::string>{name_of_version(0), name_of_version(1)}));
+  const auto collected = collect_garbage(*store, {});
+  ASSERT_OK(collected);
+  EXPECT_EQ(collected->packs_removed, 1U);
+  expect_clean(*store);
+  ASSERT_OK(take_in_version(*store, 1));
+  EXPECT_EQ(give_back(*store, name_of_version(1)).value_or(""), nar_of_version(1));
+  EXPECT_EQ(give_back(*store, "large.nar").value_or(""), large);
+}
+
+TEST_F(Deltas, GcCopiesThemAsTheyAre) {
+  auto store = open();
+  ASSERT_OK(store);
+  ASSERT_OK(take_in_version(*store, 0));
+  ASSERT_OK(take_in(*store, {{name_of_version(1), nar_of_version(1)},
+                             {"junk.nar", test::make_nar({{"junk", random_bytes(9, 500'000)}})}}));
+  const auto before = count_deltas_and_check_depth(*store);
+  ASSERT_OK(store->remove(std::vector<std::string>{"junk.nar"}));
+  const auto collected = collect_garbage(*store, {});
+  ASSERT_OK(collected);
+  EXPECT_GT(collected->bytes_before, collected->bytes_after + 490'000);
+  EXPECT_EQ(count_deltas_and_check_depth(*store), before);
+  EXPECT_EQ(give_back(*store, name_of_version(1)).value_or(""), nar_of_version(1));
+}
+
 TEST_F(Deltas, ANewIndexFindsTheBases) {
   {
     auto store = open();
