@@ -157,8 +157,8 @@ class CodecRegistry {
   std::vector<CompressionCodec> codecs_;
 };
 
-/// One of the library's own codecs, working at `level` of its own scale: zstd and zstd_x86 -7 to 22, lz4 0 to 12, xz 0 to 9,
-/// bzip2 1 to 9; none ignores it. What they write is read by the built-in ones whatever the level.
+/// One of the library's own codecs, working at `level` of its own scale: zstd and zstd_x86 -7 to 22, lz4 0 to 12,
+/// xz 0 to 9, bzip2 1 to 9; none ignores it. What they write is read by the built-in ones whatever the level.
 /// Errors: invalid_argument for a level outside the scale, codec_unavailable for a codec not in this build.
 [[nodiscard]] Result<CompressionCodec> builtin_codec(CodecId id, int level);
 

@@ -15,31 +15,31 @@ enum class ErrorCode : std::uint16_t {
   unsupported = 11,       ///< Well formed, but not something this build or version can do.
   internal = 12,          ///< A dependency failed in a way its contract does not allow.
 
-  nar_bad_magic = 100,        ///< The input does not begin like a NAR.
-  nar_bad_padding = 101,      ///< A byte of padding is not zero.
-  nar_truncated = 102,        ///< The input ends inside the archive.
-  nar_trailing_bytes = 103,   ///< Bytes follow the archive's end.
-  nar_unexpected_token = 104, ///< The grammar does not allow this token here.
-  nar_bad_name = 105,         ///< An entry name is empty, too long, ".", ".." or holds '/' or NUL.
-  nar_names_unsorted = 106,   ///< Names of one directory do not ascend strictly.
-  nar_too_deep = 107,         ///< Directories are nested deeper than the limit.
-  nar_bad_target = 108,       ///< A symlink target is empty, too long or holds NUL.
-  nar_bad_length = 109,       ///< A length field is beyond what any archive can hold.
-  nar_unsupported_file = 110, ///< A file tree holds something a NAR cannot (socket, device).
-  nar_unsafe_target = 111,    ///< Unpacking would write where it must not.
+  nar_bad_magic = 100,         ///< The input does not begin like a NAR.
+  nar_bad_padding = 101,       ///< A byte of padding is not zero.
+  nar_truncated = 102,         ///< The input ends inside the archive.
+  nar_trailing_bytes = 103,    ///< Bytes follow the archive's end.
+  nar_unexpected_token = 104,  ///< The grammar does not allow this token here.
+  nar_bad_name = 105,          ///< An entry name is empty, too long, ".", ".." or holds '/' or NUL.
+  nar_names_unsorted = 106,    ///< Names of one directory do not ascend strictly.
+  nar_too_deep = 107,          ///< Directories are nested deeper than the limit.
+  nar_bad_target = 108,        ///< A symlink target is empty, too long or holds NUL.
+  nar_bad_length = 109,        ///< A length field is beyond what any archive can hold.
+  nar_unsupported_file = 110,  ///< A file tree holds something a NAR cannot (socket, device).
+  nar_unsafe_target = 111,     ///< Unpacking would write where it must not.
 
-  codec_unavailable = 200,      ///< No codec with this name or wire id is registered.
-  codec_failed = 201,           ///< The compressor refused its input or its parameters.
-  codec_corrupt = 202,          ///< Compressed bytes do not decode.
-  decompressed_too_large = 203, ///< Decoding would exceed the caller's limit.
+  codec_unavailable = 200,       ///< No codec with this name or wire id is registered.
+  codec_failed = 201,            ///< The compressor refused its input or its parameters.
+  codec_corrupt = 202,           ///< Compressed bytes do not decode.
+  decompressed_too_large = 203,  ///< Decoding would exceed the caller's limit.
 
-  store_not_found = 300,      ///< No such NAR, chunk or blob. Asking again will not help.
-  store_corrupt = 301,        ///< Stored bytes break their format.
-  digest_mismatch = 302,      ///< Bytes do not hash to the name they were kept under.
-  store_locked = 303,         ///< Another process writes to this store.
-  store_version = 304,        ///< The store was made by a version this one cannot read.
-  store_ambiguous_name = 305, ///< A hash prefix fits several NARs.
-  store_chunk_missing = 306,  ///< A manifest names a chunk that the store does not have.
+  store_not_found = 300,       ///< No such NAR, chunk or blob. Asking again will not help.
+  store_corrupt = 301,         ///< Stored bytes break their format.
+  digest_mismatch = 302,       ///< Bytes do not hash to the name they were kept under.
+  store_locked = 303,          ///< Another process writes to this store.
+  store_version = 304,         ///< The store was made by a version this one cannot read.
+  store_ambiguous_name = 305,  ///< A hash prefix fits several NARs.
+  store_chunk_missing = 306,   ///< A manifest names a chunk that the store does not have.
 
   io_unavailable = 400,     ///< The device or server cannot do it at present.
   io_not_found = 401,       ///< No such file or directory.

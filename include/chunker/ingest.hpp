@@ -73,9 +73,10 @@ using OnProgress = std::function<void(const Progress&)>;
 /// chunk"). A source that fails is reported and the rest go on. A name that meant another NAR means
 /// the new one from now on; the older NAR is kept under NAME~ and 12 digits of its hash.
 /// Threads: `store` may be used by others meanwhile.
-/// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_* from the store, cancelled.
+/// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_*
+///          from the store, cancelled.
 ///          Sources that were acknowledged before stay; the others were reported as failed.
-/// Cost:    about 30 MiB per thread; bytes are read once.
+/// Cost:    about 30 MiB per thread, and as much again once there are deltas; bytes are read once.
 [[nodiscard]] Result<void> ingest(Store& store, std::span<const IngestSource> sources,
                                   const IngestOptions& options, const OnIngested& on_ingested,
                                   const OnProgress& on_progress = {});

@@ -23,8 +23,8 @@ TEST(Wire, VarintsRoundTripAtEveryWidth) {
 }
 
 TEST(Wire, RejectsTruncatedOverlongAndOverflowingVarints) {
-  for (const std::string_view hex : {"", "80", "8000", "ff00", "ffffffffffffffffff02",
-                                     "ffffffffffffffffffff01"}) {
+  for (const std::string_view hex :
+       {"", "80", "8000", "ff00", "ffffffffffffffffff02", "ffffffffffffffffffff01"}) {
     ByteBuffer buffer(hex.size() / 2);
     ASSERT_TRUE(from_hex(hex, buffer.span()));
     EXPECT_EQ(WireReader(buffer).varint(), std::nullopt) << hex;
