@@ -5,29 +5,18 @@
 
 #include "base/catching.hpp"
 #include "base/try.hpp"
-#include "codec/x86_filter.hpp"
 
 namespace chunker::pipeline {
 namespace {
 
-/// A frame that compresses to more than this share is stored as it is: reading it back is then free
-/// (R15.6).
-constexpr double kKeepCompressedBelow = 0.95;
-
 using MaybeDelta = Result<std::optional<Delta>>;
-
-bool worth_keeping(std::uint64_t compressed_bytes, std::uint64_t raw_bytes) {
-  return static_cast<double>(compressed_bytes) <
-         kKeepCompressedBelow * static_cast<double>(raw_bytes);
-}
 
 }  // namespace
 
-FrameBuilder::FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec,
-                           CompressionCodec x86_codec)
+FrameBuilder::FrameBuilder(Store::Parts& parts, store::StoreWriter& writer,
+                           FrameCompressor compressor)
     : writer_(&writer),
-      codec_(std::move(codec)),
-      x86_codec_(std::move(x86_codec)),
+      compressor_(std::move(compressor)),
       // One object per chunk means one chunk per frame.
       frame_bytes_max_(parts.options.layout == StoreLayout::objects ? 0
                                                                     : store::kSharedFrameBytesMax),
@@ -77,7 +66,7 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
   }
   CHUNKER_TRY(auto delta, suggest_base ? deltas_.encode(raw, suggest_base(chunks)) : MaybeDelta());
   if (!delta || !delta->surely_smaller()) {
-    CHUNKER_TRY_VOID(compress(raw, frame));
+    CHUNKER_TRY_VOID(compressor_.compress(raw, frame));
     if (delta && !delta->clearly_smaller_than(static_cast<double>(frame.payload.size())))
       delta.reset();
   }
@@ -104,19 +93,6 @@ Bytes FrameBuilder::gather(std::span<const ChunkBytes> chunks) {
   gathered_.clear();
   for (const ChunkBytes& chunk : chunks) gathered_.append(chunk.bytes);
   return gathered_;
-}
-
-Result<void> FrameBuilder::compress(Bytes raw, store::Frame& frame) {
-  const bool filtered = x86_codec_.id() != codec_.id() && codec::looks_like_x86(raw);
-  const CompressionCodec& chosen = filtered ? x86_codec_ : codec_;
-  frame.record.codec = chosen.id();
-  CHUNKER_TRY_VOID(chosen.compress(raw, scratch_, frame.payload));
-  if (frame.record.codec != CodecId::none && !worth_keeping(frame.payload.size(), raw.size())) {
-    frame.record.codec = CodecId::none;
-    frame.payload.clear();
-    frame.payload.append(raw);
-  }
-  return {};
 }
 
 }  // namespace chunker::pipeline

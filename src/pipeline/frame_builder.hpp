@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "chunker/bytes.hpp"
-#include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "pipeline/delta_encoder.hpp"
+#include "pipeline/frame_compressor.hpp"
 #include "pipeline/older_version.hpp"
 #include "store/writer.hpp"
 
@@ -45,15 +45,13 @@ struct StoredBytes {
 };
 
 /// Compresses new chunks, several small ones together, and puts the frames.
-/// Owns:    its buffers and codec contexts.
+/// Owns:    its buffers, and those of what compresses.
 /// Threads: movable; one per worker.
 /// Errors:  codec_failed, io_*; the writer is failed then, since its claims cannot be kept.
 /// Cost:    that of the codec; small chunks that do not lie side by side are copied once.
 class FrameBuilder {
  public:
-  /// `x86_codec` is for what looks like machine code.
-  FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, CompressionCodec codec,
-               CompressionCodec x86_codec);
+  FrameBuilder(Store::Parts& parts, store::StoreWriter& writer, FrameCompressor compressor);
 
   /// Claims `chunks` and puts those that the store does not have. What others have in flight is added to
   /// `waits_for`. Without `suggest_base` there are no deltas.
@@ -68,14 +66,11 @@ class FrameBuilder {
   [[nodiscard]] Result<StoredBytes> put_frame(std::span<const ChunkBytes> chunks,
                                               const SuggestBase& suggest_base);
   [[nodiscard]] Bytes gather(std::span<const ChunkBytes> chunks);
-  [[nodiscard]] Result<void> compress(Bytes raw, store::Frame& frame);
 
   store::StoreWriter* writer_;
-  CompressionCodec codec_;
-  CompressionCodec x86_codec_;
+  FrameCompressor compressor_;
   std::uint64_t frame_bytes_max_;
   DeltaEncoder deltas_;
-  CompressionScratch scratch_;
   ByteBuffer gathered_;
   std::vector<Digest> digests_;
   std::vector<ChunkBytes> new_chunks_;

@@ -121,7 +121,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders(
-      [&] { return pipeline::FrameBuilder(parts, writer, codec, x86_codec); });
+      [&] { return pipeline::FrameBuilder(parts, writer, {codec, x86_codec}); });
   const IngestShared shared{parts,
                             writer,
                             parts.options.hash,
