@@ -23,11 +23,13 @@ FLOORS = {
 # Which folder implements a public header; the header is on that folder's floor.
 PUBLIC_HEADERS = {
     "error": "base", "bytes": "base", "threads": "base", "digest": "base", "sink": "base",
+    "algorithm": "base", "log": "base",
     "nar": "nar", "nar_listing": "nar", "references": "refs", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
-    "content_type": "sniff",
+    "content_type": "sniff", "dictionary": "codec", "dictionary_cache": "cache",
     "nar_tree": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
-    "maintain": "pipeline",
+    "maintain": "pipeline", "algorithms": "pipeline", "batch_compression": "pipeline",
+    "dictionary_training": "pipeline",
 }
 STEPS = ("resource", "cache", "store")
 TABLE_OF_CONTENTS = "chunker/chunker.hpp"

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "chunker/algorithm.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/error.hpp"
 #include "chunker/threads.hpp"
@@ -87,10 +89,20 @@ class CompressionCodec {
   [[nodiscard]] static CompressionCodec of(T codec) {
     return CompressionCodec(std::make_shared<const Model<T>>(std::move(codec)));
   }
+  template <Codec T>
+    requires DeprecatedAlgorithm<T>
+  [[deprecated("this codec says so; its member `deprecated` tells what to use instead")]]
+  [[nodiscard]] static CompressionCodec of(T codec) {
+    return CompressionCodec(std::make_shared<const Model<T>>(std::move(codec)));
+  }
 
   [[nodiscard]] CodecId id() const noexcept { return face_->id(); }
   [[nodiscard]] std::string_view name() const noexcept { return face_->name(); }
   [[nodiscard]] Bytes magic_bytes() const noexcept { return face_->magic_bytes(); }
+  /// What it is called in caches, metrics, logs and benchmarks.
+  [[nodiscard]] AlgorithmInfo info() const {
+    return {AlgorithmKind::codec, std::string(name()), std::string(face_->deprecated())};
+  }
   [[nodiscard]] Result<void> compress(Bytes input, CompressionScratch& scratch,
                                       ByteBuffer& output) const {
     return face_->compress(input, scratch, output);
@@ -106,6 +118,7 @@ class CompressionCodec {
     virtual CodecId id() const noexcept = 0;
     virtual std::string_view name() const noexcept = 0;
     virtual Bytes magic_bytes() const noexcept = 0;
+    virtual std::string_view deprecated() const noexcept = 0;
     virtual Result<void> compress(Bytes, CompressionScratch&, ByteBuffer&) const = 0;
     virtual Result<void> decompress(Bytes, std::uint64_t, CompressionScratch&,
                                     ByteBuffer&) const = 0;
@@ -116,6 +129,10 @@ class CompressionCodec {
     CodecId id() const noexcept override { return codec.id(); }
     std::string_view name() const noexcept override { return codec.name(); }
     Bytes magic_bytes() const noexcept override { return codec.magic_bytes(); }
+    std::string_view deprecated() const noexcept override {
+      if constexpr (DeprecatedAlgorithm<T>) return T::deprecated;
+      return {};
+    }
     Result<void> compress(Bytes in, CompressionScratch& scratch, ByteBuffer& out) const override {
       return codec.compress(in, scratch, out);
     }

@@ -32,6 +32,7 @@ enum class ErrorCode : std::uint16_t {
   codec_failed = 201,            ///< The compressor refused its input or its parameters.
   codec_corrupt = 202,           ///< Compressed bytes do not decode.
   decompressed_too_large = 203,  ///< Decoding would exceed the caller's limit.
+  dictionary_unavailable = 204,  ///< A frame needs a dictionary that is not here.
 
   store_not_found = 300,       ///< No such NAR, chunk or blob. Asking again will not help.
   store_corrupt = 301,         ///< Stored bytes break their format.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "chunker/algorithm.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
@@ -31,15 +32,29 @@ class HashAlgorithm {
   /// built-in's, or the function is empty.
   [[nodiscard]] static Result<HashAlgorithm> custom(std::string name,
                                                     std::function<Digest(Bytes)> function);
+  /// The same for a function object that says it is deprecated.
+  template <DeprecatedAlgorithm Function>
+  [[deprecated(
+      "this hash says so; its member `deprecated` tells what to use "
+      "instead")]] [[nodiscard]] static Result<HashAlgorithm>
+  custom(std::string name, Function function) {
+    return custom_deprecated(std::move(name), std::move(function), Function::deprecated);
+  }
   /// The built-in of this name. Errors: unsupported.
   [[nodiscard]] static Result<HashAlgorithm> named(std::string_view name);
 
   [[nodiscard]] std::string_view name() const noexcept;
+  /// What it is called in caches, metrics, logs and benchmarks.
+  [[nodiscard]] AlgorithmInfo info() const;
   [[nodiscard]] Digest hash(Bytes bytes) const;
-  /// Hashes every input into the output of the same index; `digests.size() == inputs.size()`.
+  /// Hashes every input into the output of the same index; `digests.size() == inputs.size()`. Bytes that occur
+  /// several times among the inputs are hashed once (R5.2).
   void hash_many(std::span<const Bytes> inputs, std::span<Digest> digests) const;
 
  private:
+  [[nodiscard]] static Result<HashAlgorithm> custom_deprecated(
+      std::string name, std::function<Digest(Bytes)> function, std::string_view deprecated);
+
   struct Implementation;
   explicit HashAlgorithm(std::shared_ptr<const Implementation> implementation);
   std::shared_ptr<const Implementation> implementation_;

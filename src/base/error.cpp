@@ -26,6 +26,7 @@ std::string_view name(ErrorCode code) noexcept {
     CHUNKER_NAME(codec_failed)
     CHUNKER_NAME(codec_corrupt)
     CHUNKER_NAME(decompressed_too_large)
+    CHUNKER_NAME(dictionary_unavailable)
     CHUNKER_NAME(store_not_found)
     CHUNKER_NAME(store_corrupt)
     CHUNKER_NAME(digest_mismatch)
@@ -79,6 +80,7 @@ Retry retry(ErrorCode code) noexcept {
     case ErrorCode::codec_failed:
     case ErrorCode::codec_corrupt:
     case ErrorCode::decompressed_too_large:
+    case ErrorCode::dictionary_unavailable:
     case ErrorCode::store_not_found:
     case ErrorCode::store_corrupt:
     case ErrorCode::digest_mismatch:

@@ -33,6 +33,7 @@ Exit exit_of(ErrorCode code) noexcept {
     case ErrorCode::codec_failed:
     case ErrorCode::codec_corrupt:
     case ErrorCode::decompressed_too_large:
+    case ErrorCode::dictionary_unavailable:
     case ErrorCode::store_not_found:
     case ErrorCode::store_corrupt:
     case ErrorCode::digest_mismatch:
@@ -106,6 +107,8 @@ std::string_view cure(ErrorCode code) noexcept {
       return "Choose another --strategy, and please report it with this message.";
     case ErrorCode::decompressed_too_large:
       return "More came out than was announced; mind where these bytes came from.";
+    case ErrorCode::dictionary_unavailable:
+      return "These bytes were compressed with a dictionary: bring it along.";
     case ErrorCode::store_not_found:
       return "`chunker list` shows what a store has; `chunker ingest` makes a store where none is.";
     case ErrorCode::codec_corrupt:

@@ -71,5 +71,72 @@ TEST(HashAlgorithm, HashesManyAsOneByOne) {
   }
 }
 
+TEST(HashAlgorithm, R5_2_BytesThatOccurAgainAreHashedOnce) {
+  std::atomic<int> call_count = 0;
+  const auto counting = *HashAlgorithm::custom("counting", [&](Bytes bytes) {
+    ++call_count;
+    return HashAlgorithm::blake3().hash(bytes);
+  });
+  const ByteBuffer a = test::cycle251(5000), copy_of_a = test::cycle251(5000);
+  ByteBuffer unlike_a = test::cycle251(5000);
+  unlike_a.data()[1000] ^= std::byte{1};  // None of the bytes that are looked at first.
+  const Bytes inputs[] = {
+      a,        unlike_a,          Bytes(a),     copy_of_a, Bytes(a).first(4999),
+      unlike_a, bytes_of("short"), Bytes(),      Bytes(),   bytes_of("shoru"),
+      a,        bytes_of("short"), bytes_of("x")};
+  const HashAlgorithm exact[] = {counting, HashAlgorithm::sha256(), HashAlgorithm::blake3()};
+  for (const HashAlgorithm& algorithm : exact) {
+    std::vector<Digest> digests(std::size(inputs));
+    algorithm.hash_many(inputs, digests);
+    call_count = 0;
+    algorithm.hash_many(inputs, digests);
+    // Seven contents; of two that differ only where nobody looked the second is hashed each time.
+    if (algorithm.name() == "counting") {
+      EXPECT_EQ(call_count, 8);
+    }
+    for (std::size_t i = 0; i < std::size(inputs); ++i) {
+      EXPECT_EQ(digests[i], algorithm.hash(inputs[i])) << algorithm.name() << " " << i;
+    }
+  }
+}
+
+TEST(HashAlgorithm, R5_2_AMillionZerosInPiecesAreHashedOnce) {
+  int call_count = 0;
+  const auto counting = *HashAlgorithm::custom("counting", [&](Bytes bytes) {
+    ++call_count;
+    return HashAlgorithm::blake3().hash(bytes);
+  });
+  const std::vector<std::byte> zeros(1 << 20);
+  std::vector<Bytes> inputs;
+  for (std::size_t at = 0; at < zeros.size(); at += 1 << 16) {
+    inputs.push_back(Bytes(zeros).subspan(at, 1 << 16));
+  }
+  std::vector<Digest> digests(inputs.size());
+  counting.hash_many(inputs, digests);
+  EXPECT_EQ(call_count, 1);
+  EXPECT_EQ(digests.back(), HashAlgorithm::blake3().hash(inputs.front()));
+}
+
+TEST(HashAlgorithm, R21_5_ACallersOwnIsNamedLikeABuiltIn) {
+  const auto own = *HashAlgorithm::custom("own", first_byte);
+  EXPECT_EQ(own.info(), (AlgorithmInfo{AlgorithmKind::hash, "own", {}}));
+  EXPECT_EQ(HashAlgorithm::blake3().info(), (AlgorithmInfo{AlgorithmKind::hash, "blake3", {}}));
+}
+
+struct OldHash {
+  static constexpr std::string_view deprecated = "use blake3 instead";
+  Digest operator()(Bytes bytes) const { return first_byte(bytes); }
+};
+
+TEST(HashAlgorithm, R21_6_ADeprecatedOneSaysWhatToUseInstead) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  const auto old = HashAlgorithm::custom("old", OldHash{});
+#pragma GCC diagnostic pop
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->info().deprecated, "use blake3 instead");
+  EXPECT_EQ(old->hash(bytes_of("x")).bytes[0], std::byte{'x'});
+}
+
 }  // namespace
 }  // namespace chunker
