@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,12 +29,17 @@ enum class CodecId : std::uint16_t {
 /// No more than this comes out of one decompression unless the caller says otherwise (R11.4).
 inline constexpr std::uint64_t kDecompressedBytesMax = 1ULL << 30;
 
-/// How hard to compress (R15.1-R15.3).
+/// How hard to compress (R15.1-R15.4, R22.3).
 enum class CompressionStrategy : std::uint8_t {
-  fastest,   ///< lz4
-  balanced,  ///< zstd level 3
-  smallest,  ///< zstd level 19
+  fastest,    ///< lz4
+  balanced,   ///< zstd level 3
+  smallest,   ///< zstd level 19
+  adaptive,   ///< zstd level 6 where a sample of the content says that it pays, else 3
+  automatic,  ///< The registered codec that is cheapest on a sample, bytes and time weighed up
 };
+
+/// Whether to stop, asked between pieces of work; an empty one never stops.
+using ShouldStop = std::function<bool()>;
 
 /// Contexts and buffers that codecs keep between calls, so that setting them up is paid once.
 /// Owns:    whatever each codec left in it.
@@ -77,6 +83,15 @@ concept Codec = requires(const T codec, Bytes input, CompressionScratch& scratch
   { codec.decompress(input, output_bytes_max, scratch, output) } -> std::same_as<Result<void>>;
 };
 
+/// A codec that can stop in the middle of its work, for which one needs only this besides (R15.7):
+///   compress_until  asks `should_stop` before every piece of work, the first one included; at true it returns
+///                   false, with `output` as it was. Otherwise it is compress().
+template <class T>
+concept StoppableCodec = Codec<T> && requires(const T codec, Bytes in, CompressionScratch& scratch,
+                                              ByteBuffer& out, const ShouldStop& should_stop) {
+  { codec.compress_until(in, scratch, out, should_stop) } -> std::same_as<Result<bool>>;
+};
+
 /// Any codec behind one small face.
 /// Owns:    a share of the immutable codec; copying is cheap.
 /// Threads: shared.
@@ -107,6 +122,13 @@ class CompressionCodec {
                                       ByteBuffer& output) const {
     return face_->compress(input, scratch, output);
   }
+  /// As compress(), but stops when `should_stop` says so, and is false then. A codec that is no StoppableCodec
+  /// asks before it begins and not again.
+  [[nodiscard]] Result<bool> compress_until(Bytes input, CompressionScratch& scratch,
+                                            ByteBuffer& output,
+                                            const ShouldStop& should_stop) const {
+    return face_->compress_until(input, scratch, output, should_stop);
+  }
   [[nodiscard]] Result<void> decompress(Bytes input, std::uint64_t output_bytes_max,
                                         CompressionScratch& scratch, ByteBuffer& output) const {
     return face_->decompress(input, output_bytes_max, scratch, output);
@@ -120,6 +142,8 @@ class CompressionCodec {
     virtual Bytes magic_bytes() const noexcept = 0;
     virtual std::string_view deprecated() const noexcept = 0;
     virtual Result<void> compress(Bytes, CompressionScratch&, ByteBuffer&) const = 0;
+    virtual Result<bool> compress_until(Bytes, CompressionScratch&, ByteBuffer&,
+                                        const ShouldStop&) const = 0;
     virtual Result<void> decompress(Bytes, std::uint64_t, CompressionScratch&,
                                     ByteBuffer&) const = 0;
   };
@@ -135,6 +159,17 @@ class CompressionCodec {
     }
     Result<void> compress(Bytes in, CompressionScratch& scratch, ByteBuffer& out) const override {
       return codec.compress(in, scratch, out);
+    }
+    Result<bool> compress_until(Bytes in, CompressionScratch& scratch, ByteBuffer& out,
+                                const ShouldStop& should_stop) const override {
+      if constexpr (StoppableCodec<T>) {
+        return codec.compress_until(in, scratch, out, should_stop);
+      } else {
+        if (should_stop && should_stop()) return false;
+        const auto compressed = codec.compress(in, scratch, out);
+        if (!compressed) return std::unexpected(compressed.error());
+        return true;
+      }
     }
     Result<void> decompress(Bytes in, std::uint64_t max, CompressionScratch& scratch,
                             ByteBuffer& out) const override {
@@ -164,7 +199,8 @@ class CodecRegistry {
   [[nodiscard]] Result<CompressionCodec> by_name(std::string_view name) const;
   /// The codec whose magic bytes `input` begins with, longest first (R22.2).
   [[nodiscard]] Result<CompressionCodec> detect(Bytes input) const;
-  /// The codec that a strategy stands for. Errors: codec_unavailable.
+  /// The codec that a strategy stands for; for adaptive and automatic the one to begin with. Errors:
+  /// codec_unavailable.
   [[nodiscard]] Result<CompressionCodec> for_strategy(CompressionStrategy strategy) const;
   /// The one for x86 machine code: zstd_x86 where for_strategy() is zstd, if it is there; else the same.
   [[nodiscard]] Result<CompressionCodec> for_x86_code(CompressionStrategy strategy) const;

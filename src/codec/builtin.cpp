@@ -46,6 +46,8 @@ Result<CompressionCodec> CodecRegistry::for_strategy(CompressionStrategy strateg
     case CompressionStrategy::fastest:
       return by_id(CodecId::lz4);
     case CompressionStrategy::balanced:
+    case CompressionStrategy::adaptive:
+    case CompressionStrategy::automatic:
       return by_id(CodecId::zstd);
     case CompressionStrategy::smallest:
       CHUNKER_TRY_VOID(by_id(CodecId::zstd));

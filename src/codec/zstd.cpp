@@ -12,6 +12,10 @@ namespace {
 // filled sooner: faster for about one percent more bytes (bench/RESULTS.md, "zstd level 3").
 constexpr ZstdTuning kBalanced{.level = kZstdLevel, .hash_log = 16, .chain_log = 15};
 
+constexpr ZstdTuning tuning_of(int level) noexcept {
+  return level == kBalanced.level ? kBalanced : ZstdTuning{.level = level};
+}
+
 constexpr auto kMagic = magic(0x28, 0xB5, 0x2F, 0xFD);
 
 // A claimed size up to this, or up to 64 times the input, is reserved and decoded in one go; a larger claim
@@ -46,8 +50,13 @@ Bytes ZstdCodec::magic_bytes() const noexcept { return kMagic; }
 
 Result<void> ZstdCodec::compress(Bytes input, CompressionScratch& scratch,
                                  ByteBuffer& output) const {
-  const ZstdTuning tuning = level == kBalanced.level ? kBalanced : ZstdTuning{.level = level};
-  return append_zstd_frame(zstd_compressor(scratch, tuning), input, output);
+  return append_zstd_frame_into_room(zstd_compressor(scratch, tuning_of(level)), input, output);
+}
+
+Result<bool> ZstdCodec::compress_until(Bytes input, CompressionScratch& scratch, ByteBuffer& output,
+                                       const ShouldStop& should_stop) const {
+  return append_zstd_frame_until(zstd_compressor(scratch, tuning_of(level)), input, output,
+                                 should_stop);
 }
 
 Result<void> ZstdCodec::decompress(Bytes input, std::uint64_t output_bytes_max,

@@ -15,9 +15,12 @@ struct ZstdCodec {
   [[nodiscard]] Bytes magic_bytes() const noexcept;
   [[nodiscard]] Result<void> compress(Bytes input, CompressionScratch& scratch,
                                       ByteBuffer& output) const;
+  [[nodiscard]] Result<bool> compress_until(Bytes input, CompressionScratch& scratch,
+                                            ByteBuffer& output,
+                                            const ShouldStop& should_stop) const;
   [[nodiscard]] Result<void> decompress(Bytes input, std::uint64_t output_bytes_max,
                                         CompressionScratch& scratch, ByteBuffer& output) const;
 };
-static_assert(Codec<ZstdCodec>);
+static_assert(StoppableCodec<ZstdCodec>);
 
 }  // namespace chunker::codec

@@ -2,6 +2,7 @@
 
 #include <zstd_errors.h>
 
+#include <algorithm>
 #include <new>
 
 #include "base/try.hpp"
@@ -35,6 +36,11 @@ struct Decompressor {
   std::unique_ptr<ZSTD_DCtx, Free> context;
 };
 
+std::unexpected<Error> encoding_failed(std::size_t status) {
+  if (ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation) throw std::bad_alloc();
+  return base::fail(ErrorCode::codec_failed, "zstd refused to compress");
+}
+
 }  // namespace
 
 ZSTD_CCtx* zstd_compressor(CompressionScratch& scratch, const ZstdTuning& tuning) {
@@ -61,8 +67,42 @@ Result<void> append_zstd_frame(ZSTD_CCtx* context, Bytes input, ByteBuffer& outp
       ZSTD_compress2(context, output.data() + start, bound, input.data(), input.size());
   output.resize(start + (ZSTD_isError(written) ? 0 : written));
   if (!ZSTD_isError(written)) return {};
-  if (ZSTD_getErrorCode(written) == ZSTD_error_memory_allocation) throw std::bad_alloc();
-  return base::fail(ErrorCode::codec_failed, "zstd refused to compress");
+  return encoding_failed(written);
+}
+
+Result<bool> append_zstd_frame_until(ZSTD_CCtx* context, Bytes input, ByteBuffer& output,
+                                     const ShouldStop& should_stop) {
+  const std::size_t start = output.size();
+  output.resize(start + ZSTD_compressBound(input.size()));
+  ZSTD_outBuffer out{output.data() + start, output.size() - start, 0};
+  ZSTD_CCtx_setPledgedSrcSize(context, input.size());
+  bool stopped = false;
+  std::size_t left = 1;  // To be flushed, or an error; 0 once all of the frame is out.
+  while (left != 0 && !ZSTD_isError(left)) {
+    stopped = should_stop && should_stop();
+    if (stopped) break;
+    const Bytes block = input.first(std::min(input.size(), kBlockContentBytesMax));
+    input = input.subspan(block.size());
+    ZSTD_inBuffer in{block.data(), block.size(), 0};
+    left = ZSTD_compressStream2(context, &out, &in, input.empty() ? ZSTD_e_end : ZSTD_e_continue);
+    if (!input.empty() && left == 0) left = 1;
+  }
+  output.resize(start + (left == 0 ? out.pos : 0));
+  if (ZSTD_isError(left)) return encoding_failed(left);
+  return !stopped;
+}
+
+Result<void> append_zstd_frame_into_room(ZSTD_CCtx* context, Bytes input, ByteBuffer& output) {
+  const std::size_t start = output.size();
+  const std::size_t room = output.capacity() - start;
+  if (room != 0 && room < ZSTD_compressBound(input.size())) {
+    output.resize(start + room);
+    const std::size_t written =
+        ZSTD_compress2(context, output.data() + start, room, input.data(), input.size());
+    output.resize(start + (ZSTD_isError(written) ? 0 : written));
+    if (!ZSTD_isError(written)) return {};
+  }
+  return append_zstd_frame(context, input, output);
 }
 
 Result<void> append_zstd_content(ZSTD_DCtx* context, Bytes frame, std::size_t content_bytes,

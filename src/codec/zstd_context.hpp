@@ -23,6 +23,16 @@ struct ZstdTuning {
 
 /// Appends what `context` makes of `input`. Errors: codec_failed, and then `output` is as it was.
 [[nodiscard]] Result<void> append_zstd_frame(ZSTD_CCtx* context, Bytes input, ByteBuffer& output);
+/// The same frame; asks before each block of 128 KiB, and at true is false with `output` as it was.
+[[nodiscard]] Result<bool> append_zstd_frame_until(ZSTD_CCtx* context, Bytes input,
+                                                   ByteBuffer& output,
+                                                   const ShouldStop& should_stop);
+
+/// The same for a frame that is expected to fit the room that `output` has reserved: if it does, that room is not
+/// grown, and if it does not, the input is compressed a second time. Not for a context with a base, which is for
+/// one try only.
+[[nodiscard]] Result<void> append_zstd_frame_into_room(ZSTD_CCtx* context, Bytes input,
+                                                       ByteBuffer& output);
 
 /// Appends the `content_bytes` that the frame claims to hold, in one go. Errors: those of a codec, and then
 /// `output` is as it was.

@@ -21,14 +21,20 @@ Bytes ZstdX86Codec::magic_bytes() const noexcept { return kMagic; }
 
 Result<void> ZstdX86Codec::compress(Bytes input, CompressionScratch& scratch,
                                     ByteBuffer& output) const {
+  CHUNKER_TRY_VOID(compress_until(input, scratch, output, {}));
+  return {};
+}
+
+Result<bool> ZstdX86Codec::compress_until(Bytes input, CompressionScratch& scratch,
+                                          ByteBuffer& output, const ShouldStop& should_stop) const {
   auto& filtered = kept_context<ByteBuffer>(scratch, id(), true);
   filtered.clear();
   filtered.append(input);
   x86_to_absolute(filtered.span());
   const std::size_t start = output.size();
   output.append(Bytes(kMagic).first(kPrefixBytes));
-  const auto compressed = ZstdCodec{level}.compress(filtered, scratch, output);
-  if (!compressed) output.resize(start);
+  const auto compressed = ZstdCodec{level}.compress_until(filtered, scratch, output, should_stop);
+  if (!compressed || !*compressed) output.resize(start);
   if (filtered.capacity() > kKeptBytesMax) scratch.slot(id(), true).reset();
   return compressed;
 }

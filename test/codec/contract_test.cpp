@@ -84,6 +84,57 @@ TEST_P(CodecContract, KeepsWorkingWithOneScratchThroughErrors) {
   }
 }
 
+TEST_P(CodecContract, R15_7_UnstoppedItWritesWhatCompressWrites) {
+  CompressionScratch scratch;
+  for (const std::size_t size : {0U, 1U, 131'072U, 131'073U, 700'000U}) {
+    const ByteBuffer input = test::words(size);
+    ByteBuffer frame(bytes_of("ab"));
+    const auto done = GetParam().compress_until(input, scratch, frame, [] { return false; });
+    ASSERT_TRUE(done && *done);
+    EXPECT_TRUE(same(frame.view().subspan(2), compressed(GetParam(), input))) << size;
+  }
+}
+
+TEST_P(CodecContract, R15_7_StoppedItLeavesNothingBehindAndWorksAgain) {
+  CompressionScratch scratch;
+  const ByteBuffer input = test::words(700'000);
+  for (int asked_max = 0; asked_max < 3; ++asked_max) {
+    ByteBuffer frame(bytes_of("ab"));
+    int asked = 0;
+    const auto done =
+        GetParam().compress_until(input, scratch, frame, [&] { return asked++ == asked_max; });
+    ASSERT_TRUE(done);
+    if (!*done) {
+      EXPECT_EQ(text_of(frame), "ab");
+    }
+    EXPECT_FALSE(asked_max == 0 && *done) << "asked before it begins";
+    EXPECT_TRUE(same(*decompressed(GetParam(), compressed(GetParam(), input)), input));
+  }
+}
+
+TEST(StoppableCodec, R15_7_ZstdAndXzAskBeforeEvery128KiB) {
+  const ByteBuffer input = test::words(384 << 10);
+  for (const CodecId id : {CodecId::zstd, CodecId::zstd_x86, CodecId::xz}) {
+    const auto codec = CodecRegistry::builtin()->by_id(id);
+    if (!codec) continue;
+    CompressionScratch scratch;
+    ByteBuffer frame;
+    int asked = 0;
+    ASSERT_TRUE(codec->compress_until(input, scratch, frame, [&] { return ++asked == 0; }));
+    EXPECT_GE(asked, 3) << codec->name();
+    // Stopped at any of these moments.
+    for (int last = 1; last <= asked; ++last) {
+      frame.clear();
+      int count = 0;
+      const auto done =
+          codec->compress_until(input, scratch, frame, [&] { return ++count == last; });
+      ASSERT_TRUE(done);
+      EXPECT_FALSE(*done) << codec->name() << " " << last;
+      EXPECT_TRUE(frame.empty());
+    }
+  }
+}
+
 TEST_P(CodecContract, R11_4_StopsAtTheLimitExactly) {
   for (const ByteBuffer& input : {test::zeros(300'000), test::random_bytes(300'000)}) {
     const ByteBuffer frame = compressed(GetParam(), input);

@@ -3,6 +3,7 @@
 #include <lzma.h>
 
 #include "codec/bomb.hpp"
+#include "codec/machine_code.hpp"
 
 namespace chunker {
 namespace {
@@ -95,6 +96,17 @@ TEST(Xz, AStreamThatGrewForAWideDictionaryIsNotKept) {
   EXPECT_NE(scratch.slot(CodecId::xz, false), nullptr);
   ASSERT_TRUE(xz().decompress(xz_with_dictionary(64U << 20), 1000, scratch, output));
   EXPECT_EQ(scratch.slot(CodecId::xz, false), nullptr);
+}
+
+TEST(Xz, MachineCodeIsFilteredAndOtherContentIsNot) {
+  for (const auto& [content, filters] :
+       {std::pair(test::machine_code(100'000), 2U), std::pair(test::words(100'000), 1U)}) {
+    const ByteBuffer frame = compressed(xz(), content);
+    // The two lowest bits of a block's flags are its filters less one (the .xz format, 3.1.2).
+    EXPECT_EQ(std::to_integer<unsigned>(frame.data()[LZMA_STREAM_HEADER_SIZE + 1] & std::byte{3}),
+              filters - 1);
+    EXPECT_TRUE(test::same(*decompressed(xz(), frame), content));
+  }
 }
 
 TEST(Xz, CompressionFailsForALevelThatDoesNotExist) {
