@@ -21,6 +21,7 @@ struct BatchOptions {
   HashAlgorithm hash = HashAlgorithm::blake3();
   unsigned threads = 0;          ///< 0 means one per available processor.
   std::size_t results_max = 16;  ///< Results that wait for the consumer, at most.
+  bool deduplicate = false;      ///< Tell which chunks of a file came before (FileChunks::repeats).
   std::stop_token stop{};
 };
 
@@ -32,6 +33,9 @@ struct FileChunks {
   std::vector<ChunkExtent> extents;
   std::vector<Digest> digests;    ///< One per extent.
   std::vector<NarEntry> entries;  ///< Of a NAR, in archive order.
+  /// With BatchOptions::deduplicate one per chunk: whether next() has given it out before, in this file or an
+  /// earlier one. What is left is each distinct chunk of the batch, once (R6.5).
+  std::vector<bool> repeats;
 };
 
 /// A file that could not be chunked, or could.
@@ -45,7 +49,7 @@ struct BatchResult {
 /// Owns:    its worker threads and untaken results.
 /// Threads: movable; progress() from any thread.
 /// Errors:  each in its own result (R6.3); the stream itself has none.
-/// Cost:    a few MiB per thread.
+/// Cost:    a few MiB per thread; with deduplicate some 60 bytes per distinct chunk.
 class BatchStream {
  public:
   BatchStream(BatchStream&&) noexcept;

@@ -4,10 +4,12 @@
 // reading, and for programs that want it all.
 
 // Ground
-#include "chunker/bytes.hpp"    // borrowed and owned bytes
-#include "chunker/digest.hpp"   // 32 bytes that name something
-#include "chunker/error.hpp"    // Result, ErrorCode, whether to retry
-#include "chunker/threads.hpp"  // shared, movable, confined
+#include "chunker/algorithm.hpp"  // what algorithms are called
+#include "chunker/bytes.hpp"      // borrowed and owned bytes
+#include "chunker/digest.hpp"     // 32 bytes that name something
+#include "chunker/error.hpp"      // Result, ErrorCode, whether to retry
+#include "chunker/log.hpp"        // what an operator must know that no Result tells
+#include "chunker/threads.hpp"    // shared, movable, confined
 
 // From a file tree to a NAR and back
 #include "chunker/nar.hpp"          // NarParser, NarWriter
@@ -22,10 +24,15 @@
 #include "chunker/references.hpp"  // the store hashes inside a NAR, taken out before it is cut
 
 // From chunks to digests and frames
-#include "chunker/codec.hpp"         // CompressionCodec, CodecRegistry, CompressionStrategy
-#include "chunker/content_type.hpp"  // what bytes are, and whether compressing them is in vain
-#include "chunker/hash.hpp"          // HashAlgorithm, Sha256Stream
-#include "chunker/sign.hpp"          // Ed25519 keys and signatures as Nix has them
+#include "chunker/algorithms.hpp"         // AlgorithmRegistry: all there are, ours and the caller's
+#include "chunker/batch_compression.hpp"  // batch_compress
+#include "chunker/codec.hpp"              // CompressionCodec, CodecRegistry, CompressionStrategy
+#include "chunker/content_type.hpp"       // what bytes are, and whether compressing them is in vain
+#include "chunker/dictionary.hpp"         // zstd's, for contents that are small and alike
+#include "chunker/dictionary_cache.hpp"   // DictionaryCache
+#include "chunker/dictionary_training.hpp"  // DictionaryTrainer
+#include "chunker/hash.hpp"                 // HashAlgorithm, Sha256Stream
+#include "chunker/sign.hpp"                 // Ed25519 keys and signatures as Nix has them
 
 // From frames to a store and back
 #include "chunker/batch.hpp"     // batch_chunk_files

@@ -109,7 +109,7 @@ Result<void> EncoderDictionary::compress(Bytes input, CompressionScratch& scratc
   }
   ZSTD_CCtx* context = codec::zstd_compressor(scratch, {.level = parsed_->level});
   ZSTD_CCtx_refCDict(context, parsed_->dictionary.get());
-  return codec::append_zstd_frame(context, input, output);
+  return codec::append_zstd_frame_into_room(context, input, output);
 }
 
 Result<DecoderDictionary> DecoderDictionary::make(Bytes dictionary) {

@@ -7,8 +7,10 @@
 #include <deque>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
 #include "pipeline/input.hpp"
@@ -45,12 +47,15 @@ Result<FileChunks> chunk_file(const std::filesystem::path& path,
     const std::size_t known = file.extents.size();
     CHUNKER_TRY_VOID(chunker.feed(buffer.view().subspan(old_size), file.extents));
     if (ended) CHUNKER_TRY_VOID(chunker.finish(file.extents));
+    std::vector<Bytes> chunks;
     for (std::size_t i = known; i < file.extents.size(); ++i) {
       const ChunkExtent& chunk = file.extents[i];
-      file.digests.push_back(batch.hash.hash(
+      chunks.push_back(
           buffer.view().subspan(static_cast<std::size_t>(chunk.offset_bytes - buffer_offset),
-                                static_cast<std::size_t>(chunk.size_bytes))));
+                                static_cast<std::size_t>(chunk.size_bytes)));
     }
+    file.digests.resize(file.extents.size());
+    batch.hash.hash_many(chunks, std::span(file.digests).subspan(known));
     if (file.extents.size() > known) {
       const std::uint64_t end = file.extents.back().offset_bytes + file.extents.back().size_bytes;
       const Bytes rest = buffer.view().subspan(static_cast<std::size_t>(end - buffer_offset));
@@ -87,6 +92,8 @@ struct BatchStream::State {
   bool ended CHUNKER_GUARDED_BY(mutex) = false;              ///< No more results will come.
   std::optional<Error> failure CHUNKER_GUARDED_BY(mutex){};  ///< What kept them from coming.
   tbb::enumerable_thread_specific<ByteBuffer> buffers;
+  std::unordered_set<Digest>
+      given_out;  ///< Only next() knows it, so what it says holds in that order.
   std::jthread driver;
 
   void run() {
@@ -112,6 +119,25 @@ struct BatchStream::State {
       chunks = std::unexpected(std::move(chunks).error().within(path.string()));
     }
     deliver({path, std::move(chunks)});
+  }
+
+  std::optional<BatchResult> take() {
+    const base::Lock lock(mutex);
+    while (results.empty() && !ended) changed.wait(mutex);
+    if (results.empty()) {
+      if (!failure) return std::nullopt;
+      return BatchResult{{}, std::unexpected(*std::exchange(failure, std::nullopt))};
+    }
+    BatchResult result = std::move(results.front());
+    results.pop_front();
+    changed.notify_all();
+    return result;
+  }
+
+  void mark_repeats(FileChunks& file) {
+    for (const Digest& digest : file.digests) {
+      file.repeats.push_back(!given_out.insert(digest).second);
+    }
   }
 
   /// Waits for room, unless nobody will take results any more.
@@ -146,15 +172,8 @@ BatchStream::~BatchStream() {
 }
 
 std::optional<BatchResult> BatchStream::next() {
-  const base::Lock lock(state_->mutex);
-  while (state_->results.empty() && !state_->ended) state_->changed.wait(state_->mutex);
-  if (state_->results.empty()) {
-    if (!state_->failure) return std::nullopt;
-    return BatchResult{{}, std::unexpected(*std::exchange(state_->failure, std::nullopt))};
-  }
-  BatchResult result = std::move(state_->results.front());
-  state_->results.pop_front();
-  state_->changed.notify_all();
+  auto result = state_->take();
+  if (result && result->chunks && state_->batch.deduplicate) state_->mark_repeats(*result->chunks);
   return result;
 }
 
@@ -164,6 +183,7 @@ Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
                                       const ChunkingOptions& options, BatchOptions batch) {
   CHUNKER_TRY(auto resolved, options.resolve());
   return pipeline::catching([&]() -> Result<BatchStream> {
+    base::warn_if_deprecated(batch.hash.info());
     auto state = std::make_unique<BatchStream::State>(std::move(paths), std::move(resolved),
                                                       std::move(batch));
     state->driver = std::jthread([running = state.get()] { running->run(); });

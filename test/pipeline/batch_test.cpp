@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 
 #include "pipeline/store_fixture.hpp"
@@ -102,6 +103,62 @@ TEST_F(Batch, R6_6_ReportsProgressOfMoreThanAHundredFiles) {
   EXPECT_EQ(progress.files_completed, 130U);
   EXPECT_EQ(progress.bytes_processed, 130U * 1001U);
   EXPECT_GT(progress.elapsed_seconds, 0.0);
+}
+
+TEST_F(Batch, R6_5_EachDistinctChunkOfTheBatchIsNewOnce) {
+  const std::string shared = random_bytes(1, 300'000), own = random_bytes(2, 100'000);
+  const std::vector<std::filesystem::path> paths = {
+      file("a", test::make_nar({{"f", shared}})),
+      file("b", test::make_nar({{"f", shared}, {"g", own}})),
+      file("c", test::make_nar({{"g", own}, {"h", shared}})),
+      file("bad", "no NAR, but a file like any other"), directory_.path() / "absent"};
+  std::size_t repeats = 0;
+  std::map<Digest, int> new_count;
+  auto batch =
+      batch_chunk_files(paths, test::small_chunks().chunking, {.threads = 2, .deduplicate = true});
+  ASSERT_OK(batch);
+  while (auto result = batch->next()) {
+    if (!result->chunks) continue;
+    const FileChunks& file = *result->chunks;
+    ASSERT_EQ(file.repeats.size(), file.digests.size());
+    for (std::size_t i = 0; i < file.digests.size(); ++i) {
+      // A repeat is of something that was given out before.
+      if (file.repeats[i]) {
+        EXPECT_EQ(new_count[file.digests[i]], 1);
+        ++repeats;
+      } else {
+        ++new_count[file.digests[i]];
+      }
+    }
+  }
+  EXPECT_GT(repeats, 40U);  // 300 kB twice and 100 kB once, in chunks of 8 KiB.
+  for (const auto& [digest, count] : new_count) EXPECT_EQ(count, 1);
+}
+
+TEST_F(Batch, R6_5_IsLeftOutUnlessAskedFor) {
+  auto batch = batch_chunk_files({file("a", random_bytes(1, 1000))}, {});
+  ASSERT_OK(batch);
+  const auto result = batch->next();
+  ASSERT_TRUE(result);
+  ASSERT_OK(result->chunks);
+  EXPECT_TRUE(result->chunks->repeats.empty());
+}
+
+TEST_F(Batch, R5_2_ARunOfZerosIsHashedOnce) {
+  std::atomic<int> calls = 0;
+  auto counting = HashAlgorithm::custom("counting", [&](Bytes bytes) {
+    ++calls;
+    return HashAlgorithm::blake3().hash(bytes);
+  });
+  ASSERT_OK(counting);
+  auto batch = batch_chunk_files({file("zeros", std::string(900'000, '\0'))},
+                                 test::small_chunks().chunking, {.hash = *counting, .threads = 1});
+  ASSERT_OK(batch);
+  const auto result = batch->next();
+  ASSERT_TRUE(result);
+  ASSERT_OK(result->chunks);
+  EXPECT_GT(result->chunks->digests.size(), 20U);
+  EXPECT_LE(calls, 2);  // All chunks but the last have the same length.
 }
 
 TEST_F(Batch, CanBeGivenUpAtAnyTime) {

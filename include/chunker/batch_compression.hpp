@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "chunker/algorithm.hpp"
+#include "chunker/bytes.hpp"
+#include "chunker/codec.hpp"
+#include "chunker/dictionary.hpp"
+#include "chunker/dictionary_cache.hpp"
+#include "chunker/error.hpp"
+#include "chunker/threads.hpp"
+
+namespace chunker {
+
+struct BatchCompressionOptions {
+  std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
+  /// Instead of the strategy's own codec.
+  std::optional<CompressionCodec> codec{};
+  /// For small chunks, where the codec is zstd; larger ones gain nothing by it. One for all threads (R7.2).
+  std::shared_ptr<const Dictionary> dictionary{};
+  /// More chunks than this are compressed side by side, fewer on the thread that asks for them (R7.6).
+  std::size_t parallel_threshold = 8;
+  unsigned threads = 0;          ///< 0 means one per available processor.
+  std::size_t results_max = 64;  ///< Results that wait for the consumer, at most.
+  std::stop_token stop{};        ///< What is not begun by then ends as cancelled.
+};
+
+/// Chunks up to this size are compressed with the dictionary, if there is one: beyond it nothing is gained
+/// (bench/RESULTS.md, "Dictionaries").
+inline constexpr std::size_t kDictionaryPaysBytesMax = std::size_t{64} << 10;
+
+/// A chunk as compressed, and what decodes it.
+/// Owns:    its payload.
+/// Threads: movable.
+/// Errors:  none.
+/// Cost:    the payload.
+struct CompressedChunk {
+  CodecId codec = CodecId::none;  ///< none where compressing gained less than a twentieth.
+  DictionaryId dictionary = DictionaryId::none;  ///< R4.6
+  std::uint64_t raw_bytes = 0;
+  ByteBuffer payload;
+};
+
+template <>
+inline constexpr Threads threads_of<CompressedChunk> = Threads::movable;
+
+/// Appends what a compressed chunk holds.
+/// Errors: those of the codec; codec_unavailable and dictionary_unavailable for what is not there.
+[[nodiscard]] Result<void> decompress_chunk(const CompressedChunk& chunk,
+                                            const CodecRegistry& codecs,
+                                            DictionaryCache& dictionaries,
+                                            CompressionScratch& scratch, ByteBuffer& output);
+
+/// Compressed chunks of a batch, in the order of the chunks. Workers wait when `results_max` are not taken yet;
+/// destroying the stream stops and joins them.
+/// Owns:    its worker threads and untaken results; it borrows the chunks' bytes while it lives.
+/// Threads: movable.
+/// Errors:  each in its own result (R7.5); the stream itself has none.
+/// Cost:    a codec context per thread, which the compressor keeps.
+class CompressionStream {
+ public:
+  CompressionStream(CompressionStream&&) noexcept;
+  CompressionStream& operator=(CompressionStream&&) noexcept;
+  ~CompressionStream();
+
+  /// The next chunk's result; nothing after the last one.
+  [[nodiscard]] std::optional<Result<CompressedChunk>> next();
+
+ private:
+  friend class BatchCompressor;
+  struct State;
+  explicit CompressionStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+template <>
+inline constexpr Threads threads_of<CompressionStream> = Threads::movable;
+
+/// What one codec has done so far.
+struct CodecStats {
+  AlgorithmInfo algorithm;
+  std::uint64_t chunks = 0;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t payload_bytes = 0;
+  std::uint64_t outputs_regrown =
+      0;  ///< Outputs that did not fit the buffer that history had promised.
+};
+
+/// Compresses batch after batch, and keeps between them what makes the next one cheaper: a scratch per thread
+/// (R7.3), and which ratios chunks of each size had (R7.4).
+/// Owns:    the scratches and the history.
+/// Threads: shared.
+/// Errors:  invalid_argument for a dictionary without zstd, codec_unavailable; no chunk is begun then.
+/// Cost:    about 1.3 MB per thread at zstd level 3.
+class BatchCompressor {
+ public:
+  BatchCompressor();
+
+  [[nodiscard]] Result<CompressionStream> compress(std::span<const Bytes> chunks,
+                                                   CompressionStrategy strategy,
+                                                   BatchCompressionOptions options = {}) const;
+  /// One entry for each codec that was ever used, as its name ascends.
+  [[nodiscard]] std::vector<CodecStats> stats() const;
+
+ private:
+  friend class CompressionStream;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+template <>
+inline constexpr Threads threads_of<BatchCompressor> = Threads::shared;
+
+/// One batch by itself (R7.1).
+[[nodiscard]] Result<CompressionStream> batch_compress(std::span<const Bytes> chunks,
+                                                       CompressionStrategy strategy,
+                                                       BatchCompressionOptions options = {});
+
+}  // namespace chunker

@@ -1,0 +1,227 @@
+#include "chunker/batch_compression.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/mutex.hpp"
+#include "base/try.hpp"
+#include "codec/builtin.hpp"
+#include "codec/x86_filter.hpp"
+#include "pipeline/pool.hpp"
+#include "pipeline/ratio_history.hpp"
+#include "pipeline/workers.hpp"
+
+namespace chunker {
+namespace {
+
+/// What compresses to more than this share is kept as it is: reading it back is then free (R15.6).
+constexpr double kKeepCompressedBelow = 0.95;
+
+/// What all chunks of a batch are compressed with.
+struct Methods {
+  CompressionCodec codec;
+  CompressionCodec x86_codec;
+  std::optional<EncoderDictionary> dictionary;
+};
+
+Result<Methods> methods_for(CompressionStrategy strategy, const BatchCompressionOptions& options) {
+  if (options.codec) {
+    if (options.dictionary == nullptr) return Methods{*options.codec, *options.codec, {}};
+    return base::fail(ErrorCode::invalid_argument, "a dictionary has a codec of its own");
+  }
+  CHUNKER_TRY(CompressionCodec codec, options.codecs->for_strategy(strategy));
+  CHUNKER_TRY(CompressionCodec x86_codec, options.codecs->for_x86_code(strategy));
+  Methods methods{std::move(codec), std::move(x86_codec), {}};
+  if (options.dictionary == nullptr) return methods;
+  if (methods.codec.id() != CodecId::zstd) {
+    return base::fail(ErrorCode::invalid_argument, "only zstd compresses with a dictionary");
+  }
+  const int level =
+      strategy == CompressionStrategy::smallest ? codec::kZstdLevelSmallest : codec::kZstdLevel;
+  methods.dictionary = options.dictionary->encoder;
+  if (methods.dictionary->level() != level) {
+    CHUNKER_TRY(methods.dictionary, EncoderDictionary::make(options.dictionary->bytes, level));
+  }
+  return methods;
+}
+
+}  // namespace
+
+struct BatchCompressor::State {
+  pipeline::Pool<CompressionScratch> scratches;
+  pipeline::RatioHistory history;
+
+  Result<CompressedChunk> compress(Bytes raw, const Methods& methods) {
+    auto scratch = scratches.take();
+    auto compressed = pipeline::catching([&] { return compress(raw, methods, *scratch); });
+    scratches.give(std::move(scratch));
+    return compressed;
+  }
+
+ private:
+  Result<CompressedChunk> compress(Bytes raw, const Methods& methods, CompressionScratch& scratch) {
+    const bool small = methods.dictionary && raw.size() <= kDictionaryPaysBytesMax;
+    const bool is_code =
+        !small && methods.x86_codec.id() != methods.codec.id() && codec::looks_like_x86(raw);
+    const CompressionCodec& codec = is_code ? methods.x86_codec : methods.codec;
+    CompressedChunk chunk{.codec = codec.id(), .raw_bytes = raw.size(), .payload = {}};
+    if (small) chunk.dictionary = methods.dictionary->id();
+    const AlgorithmInfo algorithm = codec.info();
+    chunk.payload.reserve(history.expected_bytes(algorithm, chunk.dictionary, raw.size()));
+    const std::size_t expected = chunk.payload.capacity();
+    CHUNKER_TRY_VOID(small ? methods.dictionary->compress(raw, scratch, chunk.payload)
+                           : codec.compress(raw, scratch, chunk.payload));
+    history.add(algorithm, chunk.dictionary, raw.size(), chunk.payload.size(),
+                expected != 0 && chunk.payload.capacity() != expected);
+    if (codec.id() != CodecId::none && static_cast<double>(chunk.payload.size()) >=
+                                           kKeepCompressedBelow * static_cast<double>(raw.size())) {
+      return CompressedChunk{.raw_bytes = raw.size(), .payload = ByteBuffer(raw)};
+    }
+    return chunk;
+  }
+};
+
+struct CompressionStream::State {
+  State(std::shared_ptr<BatchCompressor::State> by, std::span<const Bytes> all, Methods with,
+        BatchCompressionOptions how)
+      : compressor(std::move(by)),
+        chunks(all.begin(), all.end()),
+        methods(std::move(with)),
+        options(std::move(how)),
+        results(chunks.size()) {}
+
+  const std::shared_ptr<BatchCompressor::State> compressor;
+  const std::vector<Bytes> chunks;
+  const Methods methods;
+  const BatchCompressionOptions options;
+  base::Mutex mutex;
+  base::Condition changed;
+  std::vector<std::optional<Result<CompressedChunk>>> results CHUNKER_GUARDED_BY(mutex);
+  std::size_t taken_count CHUNKER_GUARDED_BY(mutex) = 0;
+  bool stopping CHUNKER_GUARDED_BY(mutex) = false;
+  bool is_running CHUNKER_GUARDED_BY(mutex) = false;
+  std::jthread driver;
+
+  void start() {
+    {
+      const base::Lock lock(mutex);
+      is_running = true;
+    }
+    driver = std::jthread([this] { run(); });
+  }
+
+  void run() {
+    // What the workers leave undone for want of threads or memory, next() does itself.
+    std::ignore = pipeline::catching([this]() -> Result<void> {
+      pipeline::for_each_in_order(pipeline::thread_count(options.threads), chunks.size(),
+                                  [this](std::size_t i) { work(i); });
+      return {};
+    });
+    const base::Lock lock(mutex);
+    is_running = false;
+    changed.notify_all();
+  }
+
+  void work(std::size_t i) {
+    if (!has_room_for(i)) return;
+    auto compressed = compress(i);
+    const base::Lock lock(mutex);
+    results[i] = std::move(compressed);
+    changed.notify_all();
+  }
+
+  /// Waits until the consumer is near; false if nobody will take results any more.
+  bool has_room_for(std::size_t i) {
+    const base::Lock lock(mutex);
+    const std::size_t ahead_max = std::max<std::size_t>(1, options.results_max);
+    while (i >= taken_count + ahead_max && !stopping) changed.wait(mutex);
+    return !stopping;
+  }
+
+  Result<CompressedChunk> compress(std::size_t i) {
+    if (options.stop.stop_requested()) {
+      return base::fail(ErrorCode::cancelled, "stopped on request");
+    }
+    return compressor->compress(chunks[i], methods);
+  }
+
+  std::optional<Result<CompressedChunk>> take(std::size_t i) {
+    const base::Lock lock(mutex);
+    while (!results[i] && is_running) changed.wait(mutex);
+    ++taken_count;
+    changed.notify_all();
+    return std::exchange(results[i], std::nullopt);
+  }
+
+  std::size_t next_index() {
+    const base::Lock lock(mutex);
+    return taken_count;
+  }
+};
+
+CompressionStream::CompressionStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CompressionStream::CompressionStream(CompressionStream&&) noexcept = default;
+
+CompressionStream& CompressionStream::operator=(CompressionStream&& other) noexcept {
+  CompressionStream old(std::move(*this));  // Stops and joins what was running here.
+  state_ = std::move(other.state_);
+  return *this;
+}
+
+CompressionStream::~CompressionStream() {
+  if (!state_) return;
+  const base::Lock lock(state_->mutex);
+  state_->stopping = true;
+  state_->changed.notify_all();
+}
+
+std::optional<Result<CompressedChunk>> CompressionStream::next() {
+  const std::size_t i = state_->next_index();
+  if (i == state_->chunks.size()) return std::nullopt;
+  if (auto done = state_->take(i)) return done;
+  return state_->compress(i);
+}
+
+BatchCompressor::BatchCompressor() : state_(std::make_shared<State>()) {}
+
+Result<CompressionStream> BatchCompressor::compress(std::span<const Bytes> chunks,
+                                                    CompressionStrategy strategy,
+                                                    BatchCompressionOptions options) const {
+  return pipeline::catching([&]() -> Result<CompressionStream> {
+    CHUNKER_TRY(Methods methods, methods_for(strategy, options));
+    base::warn_if_deprecated(methods.codec.info());
+    auto state = std::make_unique<CompressionStream::State>(state_, chunks, std::move(methods),
+                                                            std::move(options));
+    if (chunks.size() > state->options.parallel_threshold) state->start();
+    return CompressionStream(std::move(state));
+  });
+}
+
+std::vector<CodecStats> BatchCompressor::stats() const { return state_->history.stats(); }
+
+Result<CompressionStream> batch_compress(std::span<const Bytes> chunks,
+                                         CompressionStrategy strategy,
+                                         BatchCompressionOptions options) {
+  return BatchCompressor().compress(chunks, strategy, std::move(options));
+}
+
+Result<void> decompress_chunk(const CompressedChunk& chunk, const CodecRegistry& codecs,
+                              DictionaryCache& dictionaries, CompressionScratch& scratch,
+                              ByteBuffer& output) {
+  const std::size_t start = output.size();
+  if (chunk.dictionary == DictionaryId::none) {
+    CHUNKER_TRY(const CompressionCodec codec, codecs.by_id(chunk.codec));
+    CHUNKER_TRY_VOID(codec.decompress(chunk.payload, chunk.raw_bytes, scratch, output));
+  } else {
+    CHUNKER_TRY(const auto dictionary, dictionaries.find(chunk.dictionary));
+    CHUNKER_TRY_VOID(
+        dictionary->decoder.decompress(chunk.payload, chunk.raw_bytes, scratch, output));
+  }
+  if (output.size() - start == chunk.raw_bytes) return {};
+  output.resize(start);
+  return base::fail(ErrorCode::codec_corrupt, "the chunk decodes to another number of bytes");
+}
+
+}  // namespace chunker

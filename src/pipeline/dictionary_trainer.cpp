@@ -1,0 +1,129 @@
+#include <deque>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/catching.hpp"
+#include "base/mutex.hpp"
+#include "base/try.hpp"
+#include "chunker/dictionary_training.hpp"
+
+namespace chunker {
+
+struct DictionaryTraining::State {
+  State(DictionarySamples given, DictionaryTrainingOptions how)
+      : samples(std::move(given)), options(std::move(how)) {}
+
+  DictionarySamples samples;
+  const DictionaryTrainingOptions options;
+  base::Mutex mutex;
+  base::Condition changed;
+  std::optional<Outcome> outcome CHUNKER_GUARDED_BY(mutex){};
+  std::coroutine_handle<> waiting CHUNKER_GUARDED_BY(mutex){};
+
+  void finish(Outcome result) CHUNKER_EXCLUDES(mutex) {
+    std::coroutine_handle<> to_resume;
+    {
+      const base::Lock lock(mutex);
+      outcome = std::move(result);
+      to_resume = std::exchange(waiting, nullptr);
+      changed.notify_all();
+    }
+    if (!to_resume) return;
+    if (options.resume_on) return options.resume_on(to_resume);
+    to_resume.resume();
+  }
+};
+
+bool DictionaryTraining::ready() const {
+  const base::Lock lock(state_->mutex);
+  return state_->outcome.has_value();
+}
+
+DictionaryTraining::Outcome DictionaryTraining::get() const {
+  const base::Lock lock(state_->mutex);
+  while (!state_->outcome) state_->changed.wait(state_->mutex);
+  return *state_->outcome;
+}
+
+bool DictionaryTraining::await_suspend(std::coroutine_handle<> waiting) const {
+  const base::Lock lock(state_->mutex);
+  if (state_->outcome) return false;
+  state_->waiting = waiting;
+  return true;
+}
+
+struct DictionaryTrainer::State {
+  using Job = std::shared_ptr<DictionaryTraining::State>;
+
+  explicit State(std::shared_ptr<DictionaryCache> into) : cache(std::move(into)) {}
+
+  const std::shared_ptr<DictionaryCache> cache;
+  base::Mutex mutex;
+  base::Condition changed;
+  std::deque<Job> waiting CHUNKER_GUARDED_BY(mutex){};
+  bool stopping CHUNKER_GUARDED_BY(mutex) = false;
+  std::jthread thread CHUNKER_GUARDED_BY(mutex){};
+
+  void add(Job job) {
+    const base::Lock lock(mutex);
+    if (!thread.joinable()) thread = std::jthread([this] { run(); });
+    waiting.push_back(std::move(job));
+    changed.notify_all();
+  }
+
+  void run() {
+    while (const Job job = next()) {
+      job->finish(base::catching([&] { return train(*job); }));
+    }
+  }
+
+  Job next() {
+    const base::Lock lock(mutex);
+    while (waiting.empty() && !stopping) changed.wait(mutex);
+    if (stopping) return nullptr;
+    Job job = std::move(waiting.front());
+    waiting.pop_front();
+    return job;
+  }
+
+  DictionaryTraining::Outcome train(DictionaryTraining::State& job) const {
+    const DictionarySamples samples = std::exchange(job.samples, {});
+    if (job.options.id != DictionaryId::none) {
+      if (auto known = cache->cached(job.options.id)) return known;
+    }
+    CHUNKER_TRY(const ByteBuffer trained,
+                train_dictionary(samples, job.options.dictionary_bytes_max, job.options.id));
+    return cache->add(trained);
+  }
+
+  /// What waits, once nothing is begun any more.
+  std::deque<Job> stop() {
+    const base::Lock lock(mutex);
+    stopping = true;
+    changed.notify_all();
+    return std::exchange(waiting, {});
+  }
+};
+
+DictionaryTrainer::DictionaryTrainer(std::shared_ptr<DictionaryCache> cache)
+    : state_(std::make_unique<State>(std::move(cache))) {}
+
+DictionaryTrainer::~DictionaryTrainer() {
+  for (const State::Job& job : state_->stop()) {
+    job->finish(base::fail(ErrorCode::cancelled, "the trainer ended before the training began"));
+  }
+}
+
+DictionaryTraining DictionaryTrainer::train(DictionarySamples samples,
+                                            DictionaryTrainingOptions options) {
+  auto job = std::make_shared<DictionaryTraining::State>(std::move(samples), std::move(options));
+  const auto queued = base::catching([&]() -> Result<void> {
+    state_->add(job);
+    return {};
+  });
+  if (!queued) job->finish(std::unexpected(queued.error()));
+  return DictionaryTraining(std::move(job));
+}
+
+}  // namespace chunker
