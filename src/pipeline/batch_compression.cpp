@@ -54,10 +54,12 @@ struct BatchCompressor::State {
   pipeline::RatioHistory history;
 
   Result<CompressedChunk> compress(Bytes raw, const Methods& methods) {
-    auto scratch = scratches.take();
-    auto compressed = pipeline::catching([&] { return compress(raw, methods, *scratch); });
-    scratches.give(std::move(scratch));
-    return compressed;
+    return pipeline::catching([&] {
+      auto scratch = scratches.take();
+      auto compressed = compress(raw, methods, *scratch);
+      scratches.give(std::move(scratch));
+      return compressed;
+    });
   }
 
  private:

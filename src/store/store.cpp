@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/try.hpp"
 #include "store/blob_local.hpp"
 #include "store/description.hpp"
@@ -82,6 +83,10 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   CHUNKER_TRY(const auto description, describe_or_create(directory, options));
   CHUNKER_TRY(options.hash, hash_of(description, options));
   options.layout = description.layout;
+  base::warn_if_deprecated(options.hash.info());
+  for (const CompressionCodec& codec : options.codecs->codecs()) {
+    base::warn_if_deprecated(codec.info());
+  }
   auto parts = std::make_unique<Parts>();
   parts->directory = directory;
   parts->options = std::move(options);

@@ -66,13 +66,16 @@ TEST(DeprecatedCodec, R21_6_TheCompilerWarnsWhoeverUsesOne) {
   const std::string strict = "-Werror=deprecated-declarations";
   const auto fine = compile(codec + "auto toy = CompressionCodec::of(test::ToyCodec{});", strict);
   EXPECT_TRUE(fine.first) << fine.second;
-  for (const char* use : {"auto old = CompressionCodec::of(Old{});",
-                          R"(auto old = HashAlgorithm::custom("old", OldHash{});)"}) {
-    const auto warned = compile(codec + use, "");
-    EXPECT_TRUE(warned.first) << warned.second;
-    EXPECT_NE(warned.second.find("tells what to use instead"), std::string::npos) << warned.second;
-    EXPECT_FALSE(compile(codec + use, strict).first) << use;
+  const std::string uses = codec + R"(
+    auto old = CompressionCodec::of(Old{});
+    auto old_hash = HashAlgorithm::custom("old", OldHash{});
+    )";
+  const auto warned = compile(uses, "");
+  EXPECT_TRUE(warned.first) << warned.second;
+  for (const char* warning : {"this codec says so", "this hash says so"}) {
+    EXPECT_NE(warned.second.find(warning), std::string::npos) << warned.second;
   }
+  EXPECT_FALSE(compile(uses, strict).first);
 }
 
 }  // namespace

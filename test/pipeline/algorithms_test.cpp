@@ -57,7 +57,7 @@ CompressionCodec old_codec(std::string_view name) {
 HashAlgorithm old_hash(const std::string& name) { return *HashAlgorithm::custom(name, OldHash{}); }
 #pragma GCC diagnostic pop
 
-class Deprecation : public testing::Test {
+class Deprecation : public test::StoreFixture {
  protected:
   Deprecation() {
     set_log_sink([this](LogLevel, std::string_view message) { messages_.emplace_back(message); });
@@ -78,6 +78,15 @@ TEST_F(Deprecation, R21_6_TheLogTellsOnceOfEachThatIsRegistered) {
   EXPECT_THAT(messages_,
               testing::ElementsAre("codec:old-registered is deprecated: use zstd instead",
                                    "hash:old-registered is deprecated: use blake3 instead"));
+}
+
+TEST_F(Deprecation, R21_6_TheLogTellsWhoOpensAStoreWithAnOldCodec) {
+  auto codecs = std::make_shared<CodecRegistry>(*CodecRegistry::builtin());
+  ASSERT_OK(codecs->add(old_codec("old-of-store")));
+  options_.codecs = codecs;
+  for (int i = 0; i < 2; ++i) ASSERT_OK(open());
+  EXPECT_THAT(messages_,
+              testing::ElementsAre("codec:old-of-store is deprecated: use zstd instead"));
 }
 
 TEST_F(Deprecation, R21_6_TheLogTellsWhoChunksWithAnOldHash) {
