@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,10 @@ Recipe choose_recipe(Choices& choices) {
       recipe.algorithm == ChunkingAlgorithm::fast_cdc ? choices.below(3) * 0x123456789abcdef : 0;
   recipe.nar_mode = static_cast<NarMode>(choices.below(3));
   recipe.header_chunk = choices.below(2) == 1;
+  recipe.prefer_sections = choices.below(2) == 1;
+  recipe.dedup_hint = choices.below(2) == 1;
+  recipe.prefer_definitions = choices.below(2) == 1;
+  recipe.prefer_lines = choices.below(2) == 1;
   return recipe;
 }
 
@@ -109,10 +115,9 @@ std::vector<std::uint64_t> natural_cuts(cut::AnyCutter cutter, Bytes bytes,
   return cuts;
 }
 
-std::vector<ChunkExtent> split(const Recipe& recipe, cut::AnyCutter cutter, Bytes bytes,
+std::vector<ChunkExtent> split(std::unique_ptr<cut::Splitter> splitter, Bytes bytes,
                                const std::vector<cut::Contents>& contents,
                                std::mt19937_64* random) {
-  const auto splitter = cut::make_nar_splitter(recipe, std::move(cutter));
   std::vector<ChunkExtent> chunks;
   auto next = contents.begin();
   std::uint64_t seen = 0;
@@ -139,6 +144,21 @@ std::vector<cut::Contents> choose_contents(Choices& choices, std::uint64_t strea
   }
 }
 
+// Makes some of the contents begin like an executable, with headers that the fuzzer thought of.
+void begin_executables(Choices& choices, const std::vector<cut::Contents>& contents,
+                       std::vector<std::byte>& bytes) {
+  constexpr std::string_view kMagics[] = {"", "\x7f\x45\x4c\x46\x02\x01",
+                                          "\x7f\x45\x4c\x46\x01\x02", "\xcf\xfa\xed\xfe"};
+  for (const cut::Contents& file : contents) {
+    const Bytes magic = bytes_of(kMagics[choices.below(std::size(kMagics))]);
+    const Bytes headers = choices.rest();
+    const auto space = std::span(bytes).subspan(file.offset_bytes, file.size_bytes);
+    if (magic.empty() || space.size() < magic.size() + headers.size()) continue;
+    std::ranges::copy(magic, space.begin());
+    std::ranges::copy(headers, space.begin() + static_cast<std::ptrdiff_t>(magic.size()));
+  }
+}
+
 void check_chunks(const std::vector<ChunkExtent>& chunks, const Recipe& recipe,
                   std::uint64_t bytes) {
   std::uint64_t end = 0;
@@ -161,15 +181,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint64_t change_every = choices.below(5000);
   const std::size_t stream_bytes = cut::word_floor(choices.below(200000));
   const auto contents = choose_contents(choices, stream_bytes);
-  const auto bytes = lengthen(choices.rest(), stream_bytes, change_every);
+  auto bytes = lengthen(choices.rest(), stream_bytes, change_every);
+  if (!bytes.empty()) begin_executables(choices, contents, bytes);
 
   const cut::AnyCutter scalar = (*algorithm)->make(recipe, cut::kernels().front());
   const auto cuts = natural_cuts(scalar, bytes, nullptr);
   if (recipe.algorithm == ChunkingAlgorithm::fast_cdc)
     CHUNKER_CHECK(cuts == cut_by_definition(recipe, bytes));
-  const auto chunks = split(recipe, scalar, bytes,
-                            bytes.empty() ? std::vector<cut::Contents>{} : contents, nullptr);
+  const auto known = bytes.empty() ? std::vector<cut::Contents>{} : contents;
+  const auto chunks = split(cut::make_nar_splitter(recipe, scalar), bytes, known, nullptr);
   check_chunks(chunks, recipe, bytes.size());
+  const auto plain = split(cut::make_plain_splitter(recipe, scalar), bytes, {}, nullptr);
+  check_chunks(plain, recipe, bytes.size());
 
   const base::CpuFeatures cpu = base::detect_cpu_features();
   for (const cut::CutKernel& kernel : cut::kernels()) {
@@ -177,7 +200,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const cut::AnyCutter cutter = (*algorithm)->make(recipe, kernel);
     CHUNKER_CHECK(natural_cuts(cutter, bytes, nullptr) == cuts);
     CHUNKER_CHECK(natural_cuts(cutter, bytes, &random) == cuts);
-    if (!bytes.empty()) CHUNKER_CHECK(split(recipe, cutter, bytes, contents, &random) == chunks);
+    CHUNKER_CHECK(split(cut::make_nar_splitter(recipe, cutter), bytes, known, &random) == chunks);
+    CHUNKER_CHECK(split(cut::make_plain_splitter(recipe, cutter), bytes, {}, &random) == plain);
   }
   return 0;
 }

@@ -226,6 +226,21 @@ def explain_payloads(data, records, trace):
 
 # Manifests.
 
+HAS_REFERENCES, HAS_LANDMARKS = 1, 4
+LANDMARKS = ["prefer_sections", "dedup_hint", "prefer_definitions", "prefer_lines"]
+
+
+def show_flags(value):
+    words = [word for bit, word in ((HAS_REFERENCES, "references"), (HAS_LANDMARKS, "landmarks")) if value & bit]
+    return f"{value}, has {' and '.join(words)}" if words else str(value)
+
+
+def read_landmarks(fields):
+    bits = fields.varint("landmarks", (1 << len(LANDMARKS)) - 1)
+    fields.need(bits != 0, "landmarks that are announced and not there")
+    return {name: True for i, name in enumerate(LANDMARKS) if bits & 1 << i}
+
+
 def read_recipe(fields):
     recipe = {"algorithm": fields.varint("algorithm", 3, ALGORITHMS.get), "version": fields.varint("version")}
     for name in ("min_bytes", "avg_bytes", "max_bytes"):
@@ -358,16 +373,18 @@ def read_manifest(data, at=0):
     fields.raw(len(MANIFEST_MAGIC), "magic", lambda value: "version 1")
     manifest = {"format": "manifest", "nar_sha256": fields.digest("NAR SHA-256"),
                 "nar_bytes": fields.varint("nar_bytes", NAR_BYTES_MAX)}
-    flags = fields.varint("flags", show=lambda value: {0: "0", 1: "1, has references"}.get(value, "?"))
-    fields.need(flags <= 1, "flags of a later version")
+    flags = fields.varint("flags", show=show_flags)
+    fields.need(flags & ~(HAS_REFERENCES | HAS_LANDMARKS) == 0, "flags of a later version")
     manifest["recipe"] = read_recipe(fields)
+    if flags & HAS_LANDMARKS:
+        manifest["recipe"].update(read_landmarks(fields))
     chunks, entries = fields.varint("chunk_count"), fields.varint("entry_count")
     manifest.update(chunk_count=chunks, entry_count=entries)
     manifest["chunk_list"] = read_part(fields, "chunk list", chunks, DIGEST_BYTES + 1,
                                        lambda part: read_chunk_list(part, chunks, manifest["nar_bytes"]))
     manifest["entry_table"] = read_part(fields, "entry table", entries, 5,
                                         lambda part: read_entry_table(part, entries, manifest["nar_bytes"]))
-    if flags == 1:
+    if flags & HAS_REFERENCES:
         read_references(fields, manifest)
     fields.end("the parts")
     check = Fields(data[-CHECK_BYTES:], at + len(body), fields.trace)

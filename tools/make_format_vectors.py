@@ -102,8 +102,10 @@ def reference_lists(data):
     return b"".join(hashes), positions
 
 
-def manifest(nar_sha256, nar_bytes, recipe, chunks, entries, references=None):
-    body = (b"CKMANIF\1" + nar_sha256 + varints(nar_bytes, 1 if references else 0) + recipe +
+def manifest(nar_sha256, nar_bytes, recipe, chunks, entries, references=None, landmarks=0):
+    flags = (1 if references else 0) | (4 if landmarks else 0)
+    recipe += varints(landmarks) if landmarks else b""
+    body = (b"CKMANIF\1" + nar_sha256 + varints(nar_bytes, flags) + recipe +
             varints(len(chunks), len(entries)) + part(chunk_list(chunks)) + part(entry_table(entries)))
     if references:
         body += part(references[0], 16 << 10) + part(references[1])
@@ -219,6 +221,11 @@ def large_manifest():
     """9000 chunks, so that the chunk list is two pieces; nothing is said of the entries."""
     chunks = large_chunks()
     return manifest(sha256(b"large"), sum(size for _, size in chunks), DEFAULT_RECIPE, chunks, [])
+
+
+def landmarks_manifest():
+    """The smallest, but cut with landmarks."""
+    return manifest(sha256(b"landmarks"), 1, DEFAULT_RECIPE, [(blake3(b"1"), 1)], [], landmarks=0b1011)
 
 
 SCRIPT = (b"#!/nix/store/kpcd173cq987hw957sx6m0868wv3x6d9-bash/bin/sh\n"
@@ -376,6 +383,7 @@ def files():
     yield "tree.entries", entry_table(TREE)
     yield "large.manifest", large_manifest()
     yield "references.manifest", references_manifest()
+    yield "landmarks.manifest", landmarks_manifest()
     lines = ["# format, payload end, bytes, why nobody may read them (tools/make_format_vectors.py)"]
     lines += [f"{kind} {end} {data.hex() or '-'} {reason}" for kind, end, data, reason in rejected()]
     yield "rejected.txt", ("\n".join(lines) + "\n").encode()
@@ -394,7 +402,7 @@ def check_by_reading():
     """The reader of tools/inspect_pack.py takes all samples and none of the rejected ones."""
     for data in (tiny_pack(), records_pack(), object_pack(), delta_pack()):
         inspect_pack.read_pack(data)
-    for data in (tiny_manifest(), tree_manifest(), large_manifest(), references_manifest()):
+    for data in (tiny_manifest(), tree_manifest(), large_manifest(), references_manifest(), landmarks_manifest()):
         inspect_pack.read_manifest(data)
     for kind, end, data, reason in rejected():
         try:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Cuts as doc/format/recipe.md says, slowly and plainly, and writes the golden vectors of the cutters.
 
-usage: tools/reference_cut.py            writes vectors/cut.json and vectors/nar_cut.json (ten seconds)
+usage: tools/reference_cut.py            writes cut.json, nar_cut.json and landmark_cut.json in vectors/ (a minute)
        tools/reference_cut.py polynomial prints how the polynomial of rabin_karp was found
 
 This is the slow truth that the C++ must agree with: it was written from the description, sees the whole
@@ -17,6 +17,8 @@ import random
 import sys
 from typing import NamedTuple
 
+from reference_landmarks import ARM64_ENDS, ENDBR64, X86_ENDS, move
+
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
 
 # --- recipes -------------------------------------------------------------------------------------------
@@ -31,6 +33,10 @@ class Recipe(NamedTuple):
     seed: int = 0
     nar_mode: str = "off"
     header_chunk: bool = False
+    prefer_sections: bool = False
+    dedup_hint: bool = False
+    prefer_definitions: bool = False
+    prefer_lines: bool = False
 
 
 # --- fast_cdc ------------------------------------------------------------------------------------------
@@ -124,10 +130,11 @@ def natural(data, begin, end, recipe):
     return {"fast_cdc": fast_cdc, "rabin_karp": rabin_karp}[recipe.algorithm](data, begin, end, recipe)
 
 
-def cut_plain(data, begin, end, recipe):
+def cut_plain(data, begin, end, recipe, files=()):
     cuts = []
     while begin < end:
-        begin += natural(data, begin, end, recipe)
+        cut = begin + natural(data, begin, end, recipe)
+        begin = min(end, move(data, begin, cut, recipe, files)) if cut < end else end
         cuts.append(begin)
     return cuts
 
@@ -174,8 +181,8 @@ def place(cut, start, recipe, files):
     return up if up - start <= recipe.max_bytes else up - 8
 
 
-def cut_off(data, begin, recipe, _files):
-    cuts = cut_plain(data, begin, len(data), recipe)
+def cut_off(data, begin, recipe, files):
+    cuts = cut_plain(data, begin, len(data), recipe, files)
     if len(cuts) > 1 and cuts[-1] - cuts[-2] < 8:
         start = cuts[-3] if len(cuts) > 2 else begin
         if cuts[-1] - start <= recipe.max_bytes:
@@ -193,7 +200,10 @@ def cut_biased(data, start, recipe, files):
         if cut < len(data):
             near = [b for b in boundaries
                     if abs(b - cut) <= recipe.avg_bytes // 4 and start < b <= start + recipe.max_bytes]
-            cut = min(near, key=lambda b: (abs(b - cut), b)) if near else place(cut, start, recipe, files)
+            if near:
+                cut = min(near, key=lambda b: (abs(b - cut), b))
+            else:
+                cut = place(move(data, start, cut, recipe, files), start, recipe, files)
         cuts.append(cut)
         start = cut
     return cuts
@@ -204,11 +214,12 @@ def cut_aligned(data, start, recipe, files):
 
     def between(start, end):
         while start < end:
-            start = min(end, place(start + natural(data, start, end, recipe), start, recipe, files))
+            cut = move(data, start, start + natural(data, start, end, recipe), recipe, files)
+            start = min(end, place(cut, start, recipe, files))
             cuts.append(start)
 
     def contents(file):
-        cuts.extend(cut_plain(data, file.begin, file.end, recipe))
+        cuts.extend(cut_plain(data, file.begin, file.end, recipe, [file]))
         cuts.pop()
         start = cuts[-1] if cuts and cuts[-1] > file.begin else file.begin
         if file.padded_end - start > recipe.max_bytes:
@@ -259,6 +270,37 @@ def make_input(kind, size):
     return (pattern * (size // len(pattern) + 1))[:size]
 
 
+def text_bytes(size, seed):
+    def character(byte):
+        special = b"\n" * 10 + b"}" * 4 + b"\r\t" + b" " * 48
+        return special[byte] if byte < len(special) else 0x21 + byte % 94
+
+    return bytes(character(byte) for byte in xorshift(size, seed))
+
+
+def code_bytes(size, seed, step, places):
+    """Noise; at some multiples of `step` it looks as if a function began."""
+    out = bytearray(xorshift(size, seed))
+    for at in range(step, size - step, step):
+        if out[at] < 64:
+            place = places[out[at] % len(places)]
+            begin = at if place == ENDBR64 else at - len(place)
+            out[begin:begin + len(place)] = place
+    return bytes(out)
+
+
+def make_contents(kind, size, head):
+    """What a file holds: `head`, and behind it bytes of a kind."""
+    seed = size + 1
+    if kind == "text":
+        body = text_bytes(size, seed)
+    elif kind == "x86":
+        body = code_bytes(size, seed, 16, (*X86_ENDS, ENDBR64))
+    else:
+        body = code_bytes(size, seed, 4, ARM64_ENDS)
+    return (head + body[len(head):])[:size]
+
+
 KINDS = ["xorshift", "nibbles", "zeros", "period2", "cycle251"]
 
 
@@ -267,11 +309,15 @@ def nar_string(text):
 
 
 def nar_node(node):
-    """A node is a file's size (negative: executable), a symlink's target, or a directory as a dict."""
+    """A node is a file's size (negative: executable) or its kind, size and head; a symlink's target, or a
+    directory as a dict."""
     strings = [b"("]
     if isinstance(node, int):
         strings += [b"type", b"regular"] + ([b"executable", b""] if node < 0 else [])
         strings += [b"contents", xorshift(abs(node), abs(node) + 1)]
+    elif isinstance(node, list):
+        kind, size, head = node
+        strings += [b"type", b"regular", b"contents", make_contents(kind, size, bytes.fromhex(head))]
     elif isinstance(node, str):
         strings += [b"type", b"symlink", b"target", node.encode()]
     else:
@@ -314,8 +360,12 @@ def plain_recipes():
         yield Recipe("fixed", *sizes)
 
 
+LANDMARKS = ["prefer_sections", "dedup_hint", "prefer_definitions", "prefer_lines"]
+
+
 def describe(recipe):
-    return dict(recipe._asdict(), seed=str(recipe.seed))  # JSON readers may lose bits of large numbers
+    fields = dict(recipe._asdict(), seed=str(recipe.seed))  # JSON readers may lose bits of large numbers
+    return {name: value for name, value in fields.items() if value or name not in LANDMARKS}
 
 
 def plain_vectors():
@@ -387,6 +437,91 @@ def nar_vectors():
     return {"trees": all_trees, "nar_bytes": [len(nar) for nar in nars], "folded": folded}
 
 
+# --- vectors of landmarks ------------------------------------------------------------------------------
+
+
+def elf_head(machine, segments, sections_at, wide=True, order="little", table_at=64):
+    """`segments` are type, flags, offset and size."""
+    def number(value, size):
+        return value.to_bytes(size, order)
+
+    word = 8 if wide else 4
+    head = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "little" else 2, 1]) + bytes(9)
+    head += number(3, 2) + number(machine, 2) + number(1, 4) + bytes(word)
+    head += number(table_at, word) + number(sections_at, word) + bytes(4) + number(64 if wide else 52, 2)
+    head += number(56 if wide else 32, 2) + number(len(segments), 2) + bytes(6)
+    head += bytes(table_at - len(head))
+    for kind, flags, offset, size in segments:
+        if wide:
+            head += number(kind, 4) + number(flags, 4) + number(offset, 8) + bytes(16) + number(size, 8) + bytes(16)
+        else:
+            head += number(kind, 4) + number(offset, 4) + bytes(8) + number(size, 4) + bytes(4) + number(flags, 4)
+            head += bytes(4)
+    return head
+
+
+def mach_o_head(machine, segments):
+    """`segments` are offset, size, and their sections: offset, size, flags."""
+    commands = b""
+    for offset, size, sections in segments:
+        commands += b"".join(value.to_bytes(4, "little") for value in (0x19, 72 + 80 * len(sections)))
+        commands += bytes(32) + offset.to_bytes(8, "little") + size.to_bytes(8, "little") + bytes(8)
+        commands += len(sections).to_bytes(4, "little") + bytes(4)
+        for begin, length, flags in sections:
+            commands += bytes(40) + length.to_bytes(8, "little") + begin.to_bytes(4, "little") + bytes(12)
+            commands += flags.to_bytes(4, "little") + bytes(12)
+    head = b"\xcf\xfa\xed\xfe" + machine.to_bytes(4, "little") + bytes(8) + (len(segments) + 1).to_bytes(4, "little")
+    head += (len(commands) + 8).to_bytes(4, "little") + bytes(8)
+    return head + (2).to_bytes(4, "little") + (8).to_bytes(4, "little") + commands
+
+
+def landmark_trees():
+    code, data, note = (1, 5), (1, 6), (4, 4)
+    segments = [(*note, 600, 32), (*code, 4096, 9001), (*data, 14000, 6000), (*code, 25000, 70000)]
+    hostile = [(1, 5, (1 << 64) - 5, 10), (1, 5, 4096, (1 << 64) - 4097), (1, 1, 9000, 1 << 62)] * 23
+    parts = [(0, 20000, [(4096, 7777, 0x80000400), (13000, 3003, 0)]), (20480, 30000, [(0, 40, 1), (21000, 20000, 0)]),
+             (50480, 9000, [(51000, 9000, 0x400)])]
+    files = {
+        "a": ["text", 40001, ""], "b": ["x86", 100003, elf_head(62, segments, 97000).hex()],
+        "c": ["arm64", 100000, elf_head(183, segments, 99999, order="big").hex()],
+        "d": ["x86", 60000, elf_head(3, segments[:3], 59999, wide=False, table_at=52).hex()],
+        "e": ["x86", 60007, mach_o_head(0x01000007, parts).hex()],
+        "f": ["arm64", 60007, mach_o_head(0x0100000c, parts).hex()],
+        "g": ["x86", 40000, elf_head(62, hostile, (1 << 64) - 1).hex()],
+        "h": ["x86", 30000, elf_head(8, segments, 0, table_at=4000).hex()],
+        "i": ["text", 30000, (b"a\n" * 2047 + b"a").hex()], "j": ["text", 30000, (b"a\n" * 2047 + b"a\0").hex()],
+        "k": ["text", 5000, ""], "l": ["text", 4096, ""], "m": ["text", 4097, ""], "n": 700, "o": ["text", 9000, ""]}
+    half = dict(list(files.items())[7:])
+    return [*files.values(), {"a": "target", "b": 300, **half}, {"x": files, "y": ["text", 50000, ""]}]
+
+
+def landmark_recipes():
+    wanted = [*((name,) for name in LANDMARKS), tuple(LANDMARKS[2:]), tuple(LANDMARKS)]
+    sizes = {"fast_cdc": [(300, 1024, 4001), (2001, 8000, 30001)], "rabin_karp": [(1000, 4000, 16001)],
+             "fixed": [(1000, 5000, 5100)]}
+    for names, mode, algorithm in itertools.product(wanted, ("off", "biased", "aligned"), sizes):
+        for triple in sizes[algorithm]:
+            yield Recipe(algorithm, *triple, nar_mode=mode, header_chunk=len(names) > 2,
+                         **{name: True for name in names})
+
+
+def landmark_vectors():
+    """Folded: the cuts of each tree's NAR, then those of each file alone, as a stream that is no NAR."""
+    trees_here = landmark_trees()
+    nars = [make_nar(tree) for tree in trees_here]
+    streams = [make_contents(kind, size, bytes.fromhex(head))
+               for kind, size, head in (tree for tree in trees_here if isinstance(tree, list))]
+    folded = []
+    for recipe in landmark_recipes():
+        value = FOLD_BEGIN
+        for nar in nars:
+            value = fold(value, cut_nar(nar, recipe))
+        for stream in streams:
+            value = fold(value, cut_plain(stream, 0, len(stream), recipe, [File(0, 1 << 62, 1 << 62)]))
+        folded.append({**describe(recipe), "fold": str(value)})
+    return {"trees": trees_here, "nar_bytes": [len(nar) for nar in nars], "folded": folded}
+
+
 def write(name, vectors):
     """One line per vector."""
     parts = []
@@ -402,3 +537,4 @@ if __name__ == "__main__":
     else:
         write("cut.json", plain_vectors())
         write("nar_cut.json", nar_vectors())
+        write("landmark_cut.json", landmark_vectors())

@@ -39,6 +39,15 @@ struct Recipe {
   bool header_chunk =
       false;  ///< Everything up to the first file's contents is its own chunk (R1.2).
 
+  // Landmarks: where in the contents of a file a natural cut moves to, if one is near. Off, none moves.
+  bool prefer_sections = false;  ///< Boundaries of segments and sections in ELF and Mach-O (R2.3).
+  bool dedup_hint = false;       ///< Beginnings of functions in machine code (R2.4).
+  bool prefer_definitions = false;  ///< Beginnings of functions and classes in source code (R16.5).
+  bool prefer_lines = false;        ///< Beginnings of lines in text (R16.4).
+
+  [[nodiscard]] bool has_landmarks() const noexcept {
+    return prefer_sections || dedup_hint || prefer_definitions || prefer_lines;
+  }
   friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 

@@ -171,6 +171,20 @@ void RecipeFlags::add_to(CLI::App& command) {
       .add_flag("--header-chunk", header_chunk,
                 "What stands before the first file is its own chunk")
       ->group(group);
+  command
+      .add_flag("--prefer-sections", prefer_sections,
+                "Cut where segments and sections of ELF and Mach-O files begin and end, if near")
+      ->group(group);
+  command
+      .add_flag("--dedup-hint", dedup_hint,
+                "In machine code, cut where functions or at least instructions begin, if near")
+      ->group(group);
+  command
+      .add_flag("--prefer-definitions", prefer_definitions,
+                "In source code, cut where functions and classes begin, if near")
+      ->group(group);
+  command.add_flag("--prefer-lines", prefer_lines, "In text, cut at line breaks, if near")
+      ->group(group);
   command.add_option("--algorithm", algorithm, "What finds the cuts (fast_cdc)")
       ->option_text("fast_cdc|rabin_karp|fixed")
       ->check(one_of(kAlgorithms))
@@ -186,7 +200,8 @@ void RecipeFlags::add_to(CLI::App& command) {
 
 bool RecipeFlags::given() const {
   return !preset.empty() || !sizes.empty() || !nar_mode.empty() || !algorithm.empty() ||
-         normalization || !seed.empty() || header_chunk;
+         normalization || !seed.empty() || header_chunk || prefer_sections || dedup_hint ||
+         prefer_definitions || prefer_lines;
 }
 
 Result<ChunkingOptions> RecipeFlags::chunking() const {
@@ -200,6 +215,10 @@ Result<ChunkingOptions> RecipeFlags::chunking() const {
     CHUNKER_TRY(recipe.seed, parse_seed(seed));
   }
   recipe.header_chunk = header_chunk;
+  recipe.prefer_sections = prefer_sections;
+  recipe.dedup_hint = dedup_hint;
+  recipe.prefer_definitions = prefer_definitions;
+  recipe.prefer_lines = prefer_lines;
   CHUNKER_TRY([[maybe_unused]] const auto checked, options.resolve());
   return options;
 }
@@ -238,10 +257,12 @@ Result<StoredNar> find_nar(const Store& store, const std::string& word) {
 }
 
 std::string describe(const Recipe& recipe) {
-  return fmt::format("{} {}:{}:{}, {}{}", name_of(kAlgorithms, recipe.algorithm),
-                     short_bytes(recipe.min_bytes), short_bytes(recipe.avg_bytes),
-                     short_bytes(recipe.max_bytes), name_of(kNarModes, recipe.nar_mode),
-                     recipe.header_chunk ? ", header chunk" : "");
+  return fmt::format(
+      "{} {}:{}:{}, {}{}{}{}{}{}", name_of(kAlgorithms, recipe.algorithm),
+      short_bytes(recipe.min_bytes), short_bytes(recipe.avg_bytes), short_bytes(recipe.max_bytes),
+      name_of(kNarModes, recipe.nar_mode), recipe.header_chunk ? ", header chunk" : "",
+      recipe.prefer_sections ? ", sections" : "", recipe.dedup_hint ? ", dedup hint" : "",
+      recipe.prefer_definitions ? ", definitions" : "", recipe.prefer_lines ? ", lines" : "");
 }
 
 Json json_of(const Recipe& recipe) {
@@ -253,7 +274,11 @@ Json json_of(const Recipe& recipe) {
           {"normalization", recipe.normalization},
           {"seed", recipe.seed},
           {"nar_mode", name_of(kNarModes, recipe.nar_mode)},
-          {"header_chunk", recipe.header_chunk}};
+          {"header_chunk", recipe.header_chunk},
+          {"prefer_sections", recipe.prefer_sections},
+          {"dedup_hint", recipe.dedup_hint},
+          {"prefer_definitions", recipe.prefer_definitions},
+          {"prefer_lines", recipe.prefer_lines}};
 }
 
 }  // namespace chunker::cli

@@ -70,6 +70,10 @@ struct RecipeFlags {
   std::optional<unsigned> normalization;
   std::string seed;
   bool header_chunk = false;
+  bool prefer_sections = false;
+  bool dedup_hint = false;
+  bool prefer_definitions = false;
+  bool prefer_lines = false;
 
   void add_to(CLI::App& command);
   /// Whether any was given.

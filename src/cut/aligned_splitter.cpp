@@ -4,8 +4,9 @@
 
 namespace chunker::cut {
 
-AlignedSplitter::AlignedSplitter(const Recipe& recipe, AnyCutter cutter, std::uint64_t offset_bytes)
-    : cutter_(std::move(cutter)),
+AlignedSplitter::AlignedSplitter(const Recipe& recipe, AnyCutter cutter, Landmarks* landmarks,
+                                 std::uint64_t offset_bytes)
+    : cutter_(std::move(cutter), landmarks, offset_bytes),
       min_bytes_(recipe.min_bytes),
       max_bytes_(recipe.max_bytes),
       start_(offset_bytes),
@@ -84,7 +85,7 @@ void AlignedSplitter::at_natural_cut(std::uint64_t cut, std::vector<ChunkExtent>
 void AlignedSplitter::cut_at(std::uint64_t offset, std::vector<ChunkExtent>& chunks) {
   if (offset != start_) chunks.push_back({start_, offset - start_});
   start_ = offset;
-  cutter_.restart(at_ - offset);
+  cutter_.restart(offset, at_);
 }
 
 }  // namespace chunker::cut

@@ -5,8 +5,10 @@
 
 namespace chunker::cut {
 
-BiasedSplitter::BiasedSplitter(const Recipe& recipe, AnyCutter cutter, std::uint64_t offset_bytes)
+BiasedSplitter::BiasedSplitter(const Recipe& recipe, AnyCutter cutter, Landmarks* landmarks,
+                               std::uint64_t offset_bytes)
     : cutter_(std::move(cutter)),
+      landmarks_(landmarks),
       reach_(recipe.avg_bytes / 4),
       max_bytes_(recipe.max_bytes),
       start_(offset_bytes),
@@ -59,7 +61,7 @@ std::uint64_t BiasedSplitter::highest(std::uint64_t natural) const noexcept {
   return std::min(natural + reach_, start_ + max_bytes_);
 }
 
-std::uint64_t BiasedSplitter::decide(std::uint64_t natural) const noexcept {
+std::uint64_t BiasedSplitter::decide(std::uint64_t natural) const {
   const std::uint64_t first = natural - start_ > reach_ ? natural - reach_ : start_ + 1;
   const std::uint64_t last = highest(natural);
   const auto distance = [natural](std::uint64_t b) {
@@ -72,7 +74,9 @@ std::uint64_t BiasedSplitter::decide(std::uint64_t natural) const noexcept {
       if (!nearest || distance(boundary) < distance(*nearest)) nearest = boundary;
     }
   }
-  return nearest ? *nearest : place_cut(natural, start_, max_bytes_, queue_);
+  if (nearest) return *nearest;
+  const std::uint64_t cut = landmarks_ == nullptr ? natural : landmarks_->move(start_, natural);
+  return place_cut(cut, start_, max_bytes_, queue_);
 }
 
 }  // namespace chunker::cut

@@ -2,9 +2,9 @@
 
 namespace chunker::cut {
 
-BlindSplitter::BlindSplitter(AnyCutter cutter, std::uint64_t offset_bytes, std::uint64_t max_bytes,
-                             std::uint64_t last_bytes_min)
-    : cutter_(std::move(cutter)),
+BlindSplitter::BlindSplitter(AnyCutter cutter, Landmarks* landmarks, std::uint64_t offset_bytes,
+                             std::uint64_t max_bytes, std::uint64_t last_bytes_min)
+    : cutter_(std::move(cutter), landmarks, offset_bytes),
       max_bytes_(max_bytes),
       last_bytes_min_(last_bytes_min),
       start_(offset_bytes),
@@ -19,7 +19,7 @@ void BlindSplitter::feed(Bytes piece, std::vector<ChunkExtent>& chunks) {
     if (held_) chunks.push_back(*held_);
     held_ = ChunkExtent{start_, *length};
     start_ += *length;
-    cutter_.restart(at_ - start_);
+    cutter_.restart(start_, at_);
   }
   if (held_ && at_ - start_ >= last_bytes_min_) {
     chunks.push_back(*held_);

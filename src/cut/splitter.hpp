@@ -37,8 +37,8 @@ class Splitter {
   ContentsQueue queue_;
 };
 
-/// For a stream that is no NAR: the natural cuts.
-[[nodiscard]] std::unique_ptr<Splitter> make_plain_splitter(AnyCutter cutter);
+/// For a stream that is no NAR: the natural cuts, which move to landmarks as in the contents of one file.
+[[nodiscard]] std::unique_ptr<Splitter> make_plain_splitter(const Recipe& recipe, AnyCutter cutter);
 
 /// For a NAR: by the recipe's NAR mode, with the header chunk if the recipe wants one.
 [[nodiscard]] std::unique_ptr<Splitter> make_nar_splitter(const Recipe& recipe, AnyCutter cutter);

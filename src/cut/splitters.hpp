@@ -1,14 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "cut/guided_cutter.hpp"
+#include "cut/landmarks.hpp"
 #include "cut/splitter.hpp"
 #include "cut/tail.hpp"
 
 // The kinds of splitter. Each takes over at `offset_bytes` of its stream. All are written the same way:
-// [start_, at_) is the open chunk as far as it was scanned.
+// [start_, at_) is the open chunk as far as it was scanned. `landmarks` are null if the recipe prefers none.
 namespace chunker::cut {
 
 /// NarMode::off, and streams that are no NAR: the natural cuts. The last word of a NAR may be padding but
@@ -16,13 +20,13 @@ namespace chunker::cut {
 /// takes the rest of the word from it where that is full.
 class BlindSplitter final : public Splitter {
  public:
-  BlindSplitter(AnyCutter cutter, std::uint64_t offset_bytes, std::uint64_t max_bytes,
-                std::uint64_t last_bytes_min);
+  BlindSplitter(AnyCutter cutter, Landmarks* landmarks, std::uint64_t offset_bytes,
+                std::uint64_t max_bytes, std::uint64_t last_bytes_min);
   void feed(Bytes piece, std::vector<ChunkExtent>& chunks) override;
   void finish(std::vector<ChunkExtent>& chunks) override;
 
  private:
-  AnyCutter cutter_;
+  GuidedCutter cutter_;
   std::uint64_t max_bytes_;
   std::uint64_t last_bytes_min_;
   std::uint64_t start_;
@@ -34,7 +38,8 @@ class BlindSplitter final : public Splitter {
 /// afresh at both. So the chunks of such a file depend on its contents alone.
 class AlignedSplitter final : public Splitter {
  public:
-  AlignedSplitter(const Recipe& recipe, AnyCutter cutter, std::uint64_t offset_bytes);
+  AlignedSplitter(const Recipe& recipe, AnyCutter cutter, Landmarks* landmarks,
+                  std::uint64_t offset_bytes);
   void feed(Bytes piece, std::vector<ChunkExtent>& chunks) override;
   void finish(std::vector<ChunkExtent>& chunks) override;
 
@@ -44,7 +49,7 @@ class AlignedSplitter final : public Splitter {
   void at_natural_cut(std::uint64_t cut, std::vector<ChunkExtent>& chunks);
   void cut_at(std::uint64_t offset, std::vector<ChunkExtent>& chunks);
 
-  AnyCutter cutter_;
+  GuidedCutter cutter_;
   std::uint64_t min_bytes_;
   std::uint64_t max_bytes_;
   std::uint64_t start_;
@@ -56,10 +61,11 @@ class AlignedSplitter final : public Splitter {
 
 /// NarMode::biased: of all boundaries within avg_bytes / 4 of a natural cut the nearest wins, the earlier
 /// of two; the cutter starts afresh where the cut was made. Boundaries are where contents begin and where
-/// their padding ends.
+/// their padding ends. Where there is none, landmarks have their say.
 class BiasedSplitter final : public Splitter {
  public:
-  BiasedSplitter(const Recipe& recipe, AnyCutter cutter, std::uint64_t offset_bytes);
+  BiasedSplitter(const Recipe& recipe, AnyCutter cutter, Landmarks* landmarks,
+                 std::uint64_t offset_bytes);
   void feed(Bytes piece, std::vector<ChunkExtent>& chunks) override;
   void finish(std::vector<ChunkExtent>& chunks) override;
 
@@ -67,9 +73,10 @@ class BiasedSplitter final : public Splitter {
   void split(Bytes piece, bool last, std::vector<ChunkExtent>& chunks);
   [[nodiscard]] Bytes rest(Bytes piece) const noexcept;
   [[nodiscard]] std::uint64_t highest(std::uint64_t natural) const noexcept;
-  [[nodiscard]] std::uint64_t decide(std::uint64_t natural) const noexcept;
+  [[nodiscard]] std::uint64_t decide(std::uint64_t natural) const;
 
   AnyCutter cutter_;
+  Landmarks* landmarks_;
   std::uint64_t reach_;
   std::uint64_t max_bytes_;
   std::uint64_t start_;
@@ -83,15 +90,32 @@ class BiasedSplitter final : public Splitter {
 /// allows; the splitter of the NAR mode takes over there.
 class HeaderSplitter final : public Splitter {
  public:
-  HeaderSplitter(const Recipe& recipe, AnyCutter cutter);
+  HeaderSplitter(const Recipe& recipe, AnyCutter cutter, Landmarks* landmarks);
   void feed(Bytes piece, std::vector<ChunkExtent>& chunks) override;
   void finish(std::vector<ChunkExtent>& chunks) override;
 
  private:
   Recipe recipe_;
   AnyCutter cutter_;
+  Landmarks* landmarks_;
   std::uint64_t start_ = 0;
   std::uint64_t seen_ = 0;
+  std::unique_ptr<Splitter> behind_;
+};
+
+/// Lets landmarks go ahead of the splitter that asks them.
+class GuidedSplitter final : public Splitter {
+ public:
+  GuidedSplitter(std::unique_ptr<Landmarks> landmarks, std::unique_ptr<Splitter> behind) noexcept
+      : landmarks_(std::move(landmarks)), behind_(std::move(behind)) {}
+  void feed(Bytes piece, std::vector<ChunkExtent>& chunks) override;
+  void finish(std::vector<ChunkExtent>& chunks) override;
+
+ private:
+  // Files are described for all of a step at once; this bounds how many.
+  static constexpr std::size_t kStepBytes = std::size_t{1} << 20;
+
+  std::unique_ptr<Landmarks> landmarks_;
   std::unique_ptr<Splitter> behind_;
 };
 

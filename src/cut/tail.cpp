@@ -9,8 +9,7 @@ Bytes Tail::from(std::uint64_t offset) const noexcept {
 }
 
 void Tail::keep_from(std::uint64_t offset, Bytes piece) {
-  const std::uint64_t begin = end_ - (bytes_.size() - dropped_);
-  const std::uint64_t forgotten = std::min<std::uint64_t>(offset - begin, end_ - begin);
+  const std::uint64_t forgotten = std::min(offset, end_) - begin();
   dropped_ += static_cast<std::size_t>(forgotten);
   if (dropped_ * 2 >= bytes_.size()) {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(dropped_));

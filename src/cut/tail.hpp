@@ -14,6 +14,8 @@ class Tail {
   /// The stream begins at `offset_bytes`.
   explicit Tail(std::uint64_t offset_bytes) noexcept : end_(offset_bytes) {}
 
+  /// Where what is kept begins.
+  [[nodiscard]] std::uint64_t begin() const noexcept { return end_ - (bytes_.size() - dropped_); }
   /// What is kept from `offset` on; at least that much must have been kept.
   [[nodiscard]] Bytes from(std::uint64_t offset) const noexcept;
   /// `piece` follows what went before. Forgets everything before `offset`, which never goes back.

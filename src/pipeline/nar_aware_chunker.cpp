@@ -44,7 +44,7 @@ struct NarAwareChunker::State final : NarVisitor {
     is_nar = text_of(head_view()) == kNarMagic;
     if (is_nar) parser.emplace();
     splitter = is_nar ? cut::make_nar_splitter(options->recipe(), std::move(cutter))
-                      : cut::make_plain_splitter(std::move(cutter));
+                      : cut::make_plain_splitter(options->recipe(), std::move(cutter));
   }
 
   Result<void> split(Bytes piece, std::vector<ChunkExtent>& chunks) {

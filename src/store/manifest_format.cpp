@@ -22,7 +22,20 @@ constexpr std::size_t kVersionOffset = 7;
 constexpr std::size_t kCheckBytes = 16;
 constexpr std::size_t kChunkBytesMin = Digest::kBytes + 1;
 constexpr std::size_t kPositionBytesMin = 2;
-constexpr std::uint64_t kHasReferences = 1;  // the one flag of this version
+constexpr std::uint64_t kHasReferences = 1;
+constexpr std::uint64_t kHasLandmarks = 4;  // 2 was never given a meaning, and stays refused
+constexpr std::uint64_t kKnownFlags = kHasReferences | kHasLandmarks;
+
+// What the field `landmarks` of a recipe is made of.
+struct LandmarkBit {
+  bool Recipe::* preference;
+  std::uint64_t bit;
+};
+constexpr LandmarkBit kLandmarkBits[] = {{&Recipe::prefer_sections, 1},
+                                         {&Recipe::dedup_hint, 2},
+                                         {&Recipe::prefer_definitions, 4},
+                                         {&Recipe::prefer_lines, 8}};
+constexpr std::uint64_t kLandmarksMax = 15;
 
 std::uint64_t piece_count_of(std::uint64_t raw_bytes, std::size_t inline_bytes_max) noexcept {
   return raw_bytes <= inline_bytes_max ? 0 : (raw_bytes + kPartPieceBytes - 1) / kPartPieceBytes;
@@ -52,6 +65,12 @@ void append_recipe(ByteBuffer& to, const Recipe& recipe) {
   append_varint(to, recipe.seed);
   append_varint(to, static_cast<std::uint8_t>(recipe.nar_mode));
   append_varint(to, recipe.header_chunk ? 1 : 0);
+  if (!recipe.has_landmarks()) return;
+  std::uint64_t landmarks = 0;
+  for (const LandmarkBit& known : kLandmarkBits) {
+    if (recipe.*known.preference) landmarks |= known.bit;
+  }
+  append_varint(to, landmarks);
 }
 
 Result<ByteBuffer> encode_chunk_list(const Manifest& manifest) {
@@ -120,6 +139,21 @@ Result<Bytes> checked_body(Bytes bytes) {
     return fail(ErrorCode::store_corrupt, "a manifest does not hash to its check", body.size());
   }
   return body;
+}
+
+Result<void> read_landmarks(FieldReader& reader, Recipe& recipe) {
+  const std::size_t begin = reader.offset();
+  CHUNKER_TRY(const auto landmarks, reader.varint("a recipe is cut off or malformed"));
+  if (landmarks > kLandmarksMax) {
+    return fail(ErrorCode::store_version, "landmarks of a later version", begin);
+  }
+  for (const LandmarkBit& known : kLandmarkBits) {
+    recipe.*known.preference = (landmarks & known.bit) != 0;
+  }
+  if (landmarks == 0) {
+    return fail(ErrorCode::store_corrupt, "landmarks are announced, and there are none", begin);
+  }
+  return {};
 }
 
 Result<Recipe> read_recipe(FieldReader& reader) {
@@ -238,7 +272,8 @@ Result<EncodedManifest> encode_manifest(const Manifest& manifest, const HashAlgo
   encoded.bytes.append(bytes_of(kMagic));
   encoded.bytes.append(manifest.nar_sha256.view());
   append_varint(encoded.bytes, manifest.nar_bytes);
-  append_varint(encoded.bytes, manifest.references.positions.empty() ? 0 : kHasReferences);
+  append_varint(encoded.bytes, (manifest.references.positions.empty() ? 0 : kHasReferences) |
+                                   (manifest.recipe.has_landmarks() ? kHasLandmarks : 0));
   append_recipe(encoded.bytes, manifest.recipe);
   append_varint(encoded.bytes, manifest.chunks.size());
   append_varint(encoded.bytes, manifest.entries.size());
@@ -258,10 +293,11 @@ Result<ManifestHead> decode_manifest_head(Bytes bytes) {
   CHUNKER_TRY(head.nar_bytes, reader.varint_at_most(kNarBytesMax, "a NAR is larger than any file"));
   const std::size_t flags_begin = reader.offset();
   CHUNKER_TRY(const auto flags, reader.varint("a manifest's flags are cut off or malformed"));
-  if ((flags & ~kHasReferences) != 0) {
+  if ((flags & ~kKnownFlags) != 0) {
     return fail(ErrorCode::store_version, "a manifest has flags of a later version", flags_begin);
   }
   CHUNKER_TRY(head.recipe, read_recipe(reader));
+  if ((flags & kHasLandmarks) != 0) CHUNKER_TRY_VOID(read_landmarks(reader, head.recipe));
   CHUNKER_TRY(head.chunk_count, reader.varint("a chunk count is cut off or malformed"));
   CHUNKER_TRY(head.entry_count, reader.varint("an entry count is cut off or malformed"));
   CHUNKER_TRY(head.chunk_list, read_part(reader, head.chunk_count, kChunkBytesMin));

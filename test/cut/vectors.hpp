@@ -35,6 +35,10 @@ inline Recipe recipe_of(const nlohmann::ordered_json& row) {
   recipe.seed = std::stoull(row.at("seed").get<std::string>());
   recipe.nar_mode = kModes.at(row.at("nar_mode"));
   recipe.header_chunk = row.at("header_chunk");
+  recipe.prefer_sections = row.value("prefer_sections", false);
+  recipe.dedup_hint = row.value("dedup_hint", false);
+  recipe.prefer_definitions = row.value("prefer_definitions", false);
+  recipe.prefer_lines = row.value("prefer_lines", false);
   return recipe;
 }
 

@@ -11,6 +11,7 @@
 #include "chunker/chunking.hpp"
 #include "cut/cuts.hpp"
 #include "cut/vectors.hpp"
+#include "pipeline/made_contents.hpp"
 
 // NARs made from a few words, as in tools/reference_cut.py, and their chunks.
 namespace chunker {
@@ -30,7 +31,8 @@ inline void append_strings(std::string& nar, std::initializer_list<std::string_v
   for (const std::string_view text : texts) append_string(nar, text);
 }
 
-// As in tools/reference_cut.py: a number is a file's size (negative: executable), a string is a symlink.
+// As in tools/reference_cut.py: a number is a file's size (negative: executable), a list its kind, size and head;
+// a string is a symlink.
 inline void append_node(std::string& nar, const Json& node) {
   append_string(nar, "(");
   if (node.is_number()) {
@@ -39,6 +41,8 @@ inline void append_node(std::string& nar, const Json& node) {
     if (size < 0) append_strings(nar, {"executable", ""});
     const auto bytes = static_cast<std::size_t>(std::abs(size));
     append_strings(nar, {"contents", text_of(cut::xorshift(bytes, bytes + 1))});
+  } else if (node.is_array()) {
+    append_strings(nar, {"type", "regular", "contents", contents_of(node)});
   } else if (node.is_string()) {
     append_strings(nar, {"type", "symlink", "target", node.get<std::string>()});
   } else {
@@ -98,6 +102,20 @@ inline std::vector<std::uint64_t> cuts_of(const std::vector<ChunkExtent>& chunks
   return cuts;
 }
 
+// True for every byte of the NAR that is padding, by the grammar: a string's bytes behind its length.
+inline std::vector<bool> padding_of(std::string_view nar) {
+  std::vector<bool> padding(nar.size());
+  for (std::size_t at = 0; at < nar.size();) {
+    std::uint64_t size = 0;
+    for (int i = 7; i >= 0; --i)
+      size = (size << 8) | static_cast<std::uint8_t>(nar[at + static_cast<std::size_t>(i)]);
+    const std::size_t end = at + 8 + size;
+    at = (end + 7) / 8 * 8;
+    for (std::size_t i = end; i < at; ++i) padding[i] = true;
+  }
+  return padding;
+}
+
 inline Recipe small_recipe(NarMode mode, std::uint64_t min = 64, std::uint64_t avg = 256,
                            std::uint64_t max = 1024) {
   Recipe recipe;
@@ -112,16 +130,21 @@ inline constexpr NarMode kModes[] = {NarMode::off, NarMode::biased, NarMode::ali
 
 // All recipes and trees of the golden vectors.
 struct Vectors {
-  Json json = cut::load_vectors("nar_cut.json");
+  Json json;
   std::vector<std::string> nars;
 
-  Vectors() {
+  explicit Vectors(const std::string& name) : json(cut::load_vectors(name)) {
     for (const Json& tree : json["trees"]) nars.push_back(make_nar(tree));
   }
 };
 
 inline const Vectors& vectors() {
-  static const Vectors loaded;
+  static const Vectors loaded("nar_cut.json");
+  return loaded;
+}
+
+inline const Vectors& landmark_vectors() {
+  static const Vectors loaded("landmark_cut.json");
   return loaded;
 }
 

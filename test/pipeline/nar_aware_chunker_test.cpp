@@ -10,20 +10,6 @@
 namespace chunker {
 namespace {
 
-// True for every byte of the NAR that is padding, by the grammar: a string's bytes behind its length.
-std::vector<bool> padding_of(std::string_view nar) {
-  std::vector<bool> padding(nar.size());
-  for (std::size_t at = 0; at < nar.size();) {
-    std::uint64_t size = 0;
-    for (int i = 7; i >= 0; --i)
-      size = (size << 8) | static_cast<std::uint8_t>(nar[at + static_cast<std::size_t>(i)]);
-    const std::size_t end = at + 8 + size;
-    at = (end + 7) / 8 * 8;
-    for (std::size_t i = end; i < at; ++i) padding[i] = true;
-  }
-  return padding;
-}
-
 TEST(NarAwareChunker, R1_3_AllModesAgreeWithTheReference) {
   const auto& [json, nars] = vectors();
   ASSERT_GE(json["folded"].size(), 60U);

@@ -112,6 +112,15 @@ inline PackDirectory records_directory() {
               RemovalRecord{.name = std::string(4096, 'n')}}};
 }
 
+/// The smallest, but cut with landmarks.
+inline Manifest landmarks_manifest() {
+  return {.nar_sha256 = sha256("landmarks"),
+          .nar_bytes = 1,
+          .recipe = {.prefer_sections = true, .dedup_hint = true, .prefer_lines = true},
+          .chunks = {{blake3("1"), 1}},
+          .entries = {}};
+}
+
 /// The script of doc/format/references.md 40 times, with its references taken out.
 inline Manifest references_manifest() {
   const std::string bash = "kpcd173cq987hw957sx6m0868wv3x6d9",

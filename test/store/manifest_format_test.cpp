@@ -75,7 +75,8 @@ std::vector<Golden> golden_manifests() {
   return {{"tiny.manifest", samples::tiny_manifest()},
           {"tree.manifest", samples::tree_manifest()},
           {"large.manifest", samples::large_manifest()},
-          {"references.manifest", samples::references_manifest()}};
+          {"references.manifest", samples::references_manifest()},
+          {"landmarks.manifest", samples::landmarks_manifest()}};
 }
 
 TEST(ManifestFormat, ReadsAndWritesTheGoldenFilesByteForByte) {
@@ -195,6 +196,28 @@ TEST(ManifestFormat, NFR3_2_RejectsEveryManifestOfTheList) {
         << row.reason << ": " << describe(read.error());
     EXPECT_LE(read.error().offset_bytes, row.bytes.size()) << row.reason;
   }
+}
+
+// A manifest whose recipe has landmarks, with another number for them.
+Result<ManifestHead> with_landmarks(char number) {
+  constexpr std::size_t kCheckBytes = 16, kLandmarksAt = 58;
+  std::string bytes = samples::vector("landmarks.manifest");
+  EXPECT_EQ(bytes[kLandmarksAt], 0b1011);
+  bytes[kLandmarksAt] = number;
+  bytes.resize(bytes.size() - kCheckBytes);
+  const Digest check = HashAlgorithm::blake3().hash(bytes_of(bytes));
+  bytes += text_of(check.view().first(kCheckBytes));
+  return decode_manifest_head(bytes_of(bytes));
+}
+
+TEST(ManifestFormat, LandmarksAreOneToFifteen) {
+  EXPECT_TRUE(with_landmarks(0b1011));
+  const auto all = with_landmarks(0b1111);
+  ASSERT_TRUE(all);
+  EXPECT_TRUE(all->recipe.prefer_sections && all->recipe.dedup_hint &&
+              all->recipe.prefer_definitions && all->recipe.prefer_lines);
+  EXPECT_EQ(with_landmarks(0).error().code, ErrorCode::store_corrupt);
+  EXPECT_EQ(with_landmarks(16).error().code, ErrorCode::store_version);
 }
 
 TEST(ManifestFormat, NFR3_2_RejectsEveryTruncationAndEveryFlippedBit) {
@@ -407,6 +430,10 @@ class RandomManifest {
     manifest.recipe.seed = number();
     manifest.recipe.header_chunk = below(2) == 0;
     manifest.recipe.nar_mode = NarMode{static_cast<std::uint8_t>(below(3))};
+    manifest.recipe.prefer_sections = below(4) == 0;
+    manifest.recipe.dedup_hint = below(4) == 0;
+    manifest.recipe.prefer_definitions = below(4) == 0;
+    manifest.recipe.prefer_lines = below(4) == 0;
     end_ = 0;
     add("", manifest.entries, 0);
     std::uint64_t rest = manifest.nar_bytes = end_ + 16 + below(1000);
