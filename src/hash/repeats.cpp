@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <unordered_map>
+#include <utility>
 
 namespace chunker::hash {
 namespace {
@@ -35,12 +35,18 @@ bool same(Bytes a, Bytes b) noexcept {
 }  // namespace
 
 std::vector<std::size_t> first_occurrences(std::span<const Bytes> inputs) {
+  // Sorted, not hashed: whoever makes the input could make all of them collide in a table.
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  order.reserve(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) order.emplace_back(fingerprint(inputs[i]), i);
+  std::ranges::sort(order);
   std::vector<std::size_t> first(inputs.size());
-  std::unordered_map<std::uint64_t, std::size_t> seen;
-  seen.reserve(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const auto known = seen.try_emplace(fingerprint(inputs[i]), i).first;
-    first[i] = same(inputs[known->second], inputs[i]) ? known->second : i;
+  std::size_t known = 0;  // The first of those that agree in their fingerprint.
+  for (std::size_t at = 0; at < order.size(); ++at) {
+    const std::size_t i = order[at].second;
+    if (order[at].first != order[known].first) known = at;
+    const std::size_t before = order[known].second;
+    first[i] = same(inputs[before], inputs[i]) ? before : i;
   }
   return first;
 }
