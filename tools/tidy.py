@@ -29,7 +29,7 @@ PUBLIC_HEADERS = {
     "nar_tree": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
     "maintain": "pipeline", "algorithms": "pipeline", "batch_compression": "pipeline",
-    "dictionary_training": "pipeline",
+    "dictionary_training": "pipeline", "benchmark": "pipeline",
 }
 STEPS = ("resource", "cache", "store")
 TABLE_OF_CONTENTS = "chunker/chunker.hpp"

@@ -26,6 +26,7 @@
 // From chunks to digests and frames
 #include "chunker/algorithms.hpp"         // AlgorithmRegistry: all there are, ours and the caller's
 #include "chunker/batch_compression.hpp"  // batch_compress
+#include "chunker/benchmark.hpp"          // benchmark_codecs
 #include "chunker/codec.hpp"              // CompressionCodec, CodecRegistry, CompressionStrategy
 #include "chunker/content_type.hpp"       // what bytes are, and whether compressing them is in vain
 #include "chunker/dictionary.hpp"         // zstd's, for contents that are small and alike

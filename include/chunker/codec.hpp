@@ -38,6 +38,24 @@ enum class CompressionStrategy : std::uint8_t {
   automatic,  ///< The registered codec that is cheapest on a sample, bytes and time weighed up
 };
 
+/// All of them, in the order above.
+inline constexpr CompressionStrategy kCompressionStrategies[] = {
+    CompressionStrategy::fastest, CompressionStrategy::balanced, CompressionStrategy::smallest,
+    CompressionStrategy::adaptive, CompressionStrategy::automatic};
+
+/// The enumerators' spelling; "auto" for automatic. Static.
+[[nodiscard]] std::string_view name(CompressionStrategy strategy) noexcept;
+
+/// A chunk that compresses to more than this share of itself is stored as it is: reading it is then free (R15.6).
+inline constexpr double kMinRatioThreshold = 0.95;
+
+/// How new content is compressed.
+struct CompressionOptions {
+  CompressionStrategy strategy = CompressionStrategy::balanced;
+  double min_ratio_threshold = kMinRatioThreshold;  ///< 0 to 1.
+  std::uint32_t max_compression_time_ms = 0;        ///< Per chunk (R15.7); 0 is without end.
+};
+
 /// Whether to stop, asked between pieces of work; an empty one never stops.
 using ShouldStop = std::function<bool()>;
 
@@ -199,8 +217,8 @@ class CodecRegistry {
   [[nodiscard]] Result<CompressionCodec> by_name(std::string_view name) const;
   /// The codec whose magic bytes `input` begins with, longest first (R22.2).
   [[nodiscard]] Result<CompressionCodec> detect(Bytes input) const;
-  /// The codec that a strategy stands for; for adaptive and automatic the one to begin with. Errors:
-  /// codec_unavailable.
+  /// The codec that a strategy stands for. Of adaptive and automatic the one where nothing speaks for another:
+  /// zstd, or for automatic without it the first one. Errors: codec_unavailable.
   [[nodiscard]] Result<CompressionCodec> for_strategy(CompressionStrategy strategy) const;
   /// The one for x86 machine code: zstd_x86 where for_strategy() is zstd, if it is there; else the same.
   [[nodiscard]] Result<CompressionCodec> for_x86_code(CompressionStrategy strategy) const;

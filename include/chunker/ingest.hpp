@@ -32,6 +32,10 @@ struct IngestSource {
 struct IngestOptions {
   ChunkingOptions chunking = ChunkingOptions::store();
   CompressionStrategy strategy = CompressionStrategy::balanced;
+  /// What compresses to more than this share of itself is stored as it is; 0 to 1 (R15.6).
+  double min_ratio_threshold = kMinRatioThreshold;
+  /// A chunk that would take longer is compressed by a faster algorithm, or not at all; 0 is without end (R15.7).
+  std::uint32_t max_compression_time_ms = 0;
   /// References are taken out behind this prefix (doc/format/references.md); empty leaves them in the data.
   std::string store_prefix = "/nix/store/";
   /// New chunks are stored as what distinguishes them from the package's version before (doc/format/pack.md).

@@ -62,6 +62,7 @@ std::unique_ptr<CLI::App> make_program(Session& session) {
   add_diff(*program, session);
   add_nar(*program, session);
   add_key(*program, session);
+  add_bench(*program, session);
   add_version(*program, session);
   return program;
 }

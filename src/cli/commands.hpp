@@ -18,6 +18,7 @@ void add_cut(CLI::App& program, Session& session);
 void add_diff(CLI::App& program, Session& session);
 void add_nar(CLI::App& program, Session& session);  // nar ls, check, dump, unpack
 void add_key(CLI::App& program, Session& session);  // key generate, sign, verify
+void add_bench(CLI::App& program, Session& session);  // bench codecs
 void add_version(CLI::App& program, Session& session);
 
 }  // namespace chunker::cli

@@ -10,6 +10,7 @@
 #include "base/try.hpp"
 #include "chunker/ingest.hpp"
 #include "cli/commands.hpp"
+#include "cli/compression_flags.hpp"
 #include "cli/flags.hpp"
 #include "cli/io.hpp"
 #include "cli/signals.hpp"
@@ -44,10 +45,10 @@ struct IngestFlags {
   bool null_separated = false;
   bool tree = false;
   std::string name;
-  std::string strategy = "balanced";
   std::string layout;
   std::string hash;
   std::string pack_size;
+  CompressionFlags compression;
   ReferenceFlags references;
   bool no_deltas = false;
   unsigned threads = 0;
@@ -277,12 +278,6 @@ class Report {
   Exit exit_ = Exit::ok;
 };
 
-CompressionStrategy strategy_of(std::string_view name) {
-  if (name == "fastest") return CompressionStrategy::fastest;
-  if (name == "smallest") return CompressionStrategy::smallest;
-  return CompressionStrategy::balanced;
-}
-
 Result<Store> open_store(const IngestFlags& flags) {
   StoreOptions options{.access = StoreAccess::write, .create = true};
   if (flags.layout == "objects") options.layout = StoreLayout::objects;
@@ -329,7 +324,10 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, Report& repo
   CHUNKER_TRY_VOID(check(flags));
   IngestOptions options;
   CHUNKER_TRY(options.chunking, flags.recipe.chunking());
-  options.strategy = strategy_of(flags.strategy);
+  const CompressionOptions compression = flags.compression.compression();
+  options.strategy = compression.strategy;
+  options.min_ratio_threshold = compression.min_ratio_threshold;
+  options.max_compression_time_ms = compression.max_compression_time_ms;
   CHUNKER_TRY(options.store_prefix, flags.references.prefix());
   options.deltas = !flags.no_deltas;
   options.threads = flags.threads;
@@ -392,9 +390,7 @@ void add_ingest(CLI::App& program, Session& session) {
   add_json(command, session);
   add_quiet(command, session);
   add_threads(command, flags->threads);
-  command.add_option("--strategy", flags->strategy, "lz4, zstd level 3 (default) or zstd level 19")
-      ->option_text("fastest|balanced|smallest")
-      ->check(CLI::IsMember({"fastest", "balanced", "smallest"}));
+  flags->compression.add_to(command);
   flags->recipe.add_to(command);
   flags->references.add_to(command);
   command.add_flag("--no-deltas", flags->no_deltas, "Keep new chunks whole, not as differences");

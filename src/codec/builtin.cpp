@@ -41,14 +41,32 @@ Result<CompressionCodec> builtin_codec(CodecId id, int level) {
   return base::fail(ErrorCode::codec_unavailable, "no codec of ours has this id");
 }
 
+std::string_view name(CompressionStrategy strategy) noexcept {
+  switch (strategy) {
+    case CompressionStrategy::fastest:
+      return "fastest";
+    case CompressionStrategy::balanced:
+      return "balanced";
+    case CompressionStrategy::smallest:
+      return "smallest";
+    case CompressionStrategy::adaptive:
+      return "adaptive";
+    case CompressionStrategy::automatic:
+      return "auto";
+  }
+  return "unknown";
+}
+
 Result<CompressionCodec> CodecRegistry::for_strategy(CompressionStrategy strategy) const {
   switch (strategy) {
     case CompressionStrategy::fastest:
       return by_id(CodecId::lz4);
     case CompressionStrategy::balanced:
     case CompressionStrategy::adaptive:
-    case CompressionStrategy::automatic:
       return by_id(CodecId::zstd);
+    case CompressionStrategy::automatic:
+      if (const auto zstd = by_id(CodecId::zstd); zstd || codecs_.empty()) return zstd;
+      return codecs_.front();
     case CompressionStrategy::smallest:
       CHUNKER_TRY_VOID(by_id(CodecId::zstd));
       return codec::make_zstd(codec::kZstdLevelSmallest);

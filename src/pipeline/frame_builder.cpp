@@ -66,7 +66,7 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
   }
   CHUNKER_TRY(auto delta, suggest_base ? deltas_.encode(raw, suggest_base(chunks)) : MaybeDelta());
   if (!delta || !delta->surely_smaller()) {
-    CHUNKER_TRY_VOID(compressor_.compress(raw, frame));
+    CHUNKER_TRY(frame.record.codec, compressor_.compress(raw, frame.payload));
     if (delta && !delta->clearly_smaller_than(static_cast<double>(frame.payload.size())))
       delta.reset();
   }

@@ -108,10 +108,10 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
     return base::fail(ErrorCode::invalid_argument, "the store is open for reading only");
   }
   CHUNKER_TRY(auto chunking, options.chunking.resolve());
-  CHUNKER_TRY(const CompressionCodec codec, parts.options.codecs->for_strategy(options.strategy));
-  CHUNKER_TRY(const CompressionCodec x86_codec,
-              parts.options.codecs->for_x86_code(options.strategy));
-
+  CHUNKER_TRY(const auto compression,
+              pipeline::CompressionPlan::make(*parts.options.codecs,
+                                              {options.strategy, options.min_ratio_threshold,
+                                               options.max_compression_time_ms}));
   CHUNKER_TRY(auto normalizer, normalizer_of(options));
 
   const unsigned threads = pipeline::thread_count(options.threads);
@@ -120,8 +120,9 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   pipeline::Pool<pipeline::Slab> slabs;
   pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
-  tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders(
-      [&] { return pipeline::FrameBuilder(parts, writer, {codec, x86_codec}); });
+  tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders([&] {
+    return pipeline::FrameBuilder(parts, writer, pipeline::FrameCompressor(compression));
+  });
   const IngestShared shared{parts,
                             writer,
                             parts.options.hash,

@@ -1,0 +1,38 @@
+#include "cli/compression_flags.hpp"
+
+#include <vector>
+
+namespace chunker::cli {
+
+void CompressionFlags::add_to(CLI::App& command) {
+  const std::string group = "How to compress";
+  std::vector<std::string> names;
+  for (const CompressionStrategy known : kCompressionStrategies) names.emplace_back(name(known));
+  command
+      .add_option("--strategy", strategy,
+                  "lz4; zstd 3 (default); zstd 19; zstd 3 or 6, by the content; any codec, by it")
+      ->option_text("fastest|balanced|smallest|adaptive|auto")
+      ->check(CLI::IsMember(names))
+      ->group(group);
+  command
+      .add_option("--min-ratio-threshold", options.min_ratio_threshold,
+                  "Keep as it is what compresses to more than this share (0.95)")
+      ->option_text("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
+      ->group(group);
+  command
+      .add_option("--max-compression-time-ms", options.max_compression_time_ms,
+                  "Compress a chunk that would take longer by something faster (0: no limit)")
+      ->option_text("MS")
+      ->group(group);
+}
+
+CompressionOptions CompressionFlags::compression() const {
+  CompressionOptions chosen = options;
+  for (const CompressionStrategy known : kCompressionStrategies) {
+    if (name(known) == strategy) chosen.strategy = known;
+  }
+  return chosen;
+}
+
+}  // namespace chunker::cli
