@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "base/try.hpp"
@@ -18,9 +19,14 @@ Shows where FILE would be cut, without a store: offset, size, the digest's first
 digits, and what lies in the chunk: the first file and how many more entries. A FILE
 that is no NAR is cut as plain bytes. References stay in, unlike in `chunker ingest`.
 
+With --content also what the bytes are, told from the chunk's first 4 KiB: type and
+format; entropy in bits per byte, from a sample: near 8 nothing compresses them;
+"run" if more than 90 % of the sample is one byte.
+
 Examples:
   chunker cut hello.nar
   chunker cut --chunk-sizes 16K:64K:256K --nar-mode off hello.nar
+  chunker cut --content --json hello.nar | jq .content
   chunker cut --json hello.nar | jq -r 'select(.kind == "chunk") | .digest' | sort -u
 )";
 
@@ -28,20 +34,41 @@ struct CutFlags {
   std::vector<std::string> files;
   std::string hash = "blake3";
   unsigned threads = 0;
+  bool content = false;
   RecipeFlags recipe;
 };
 
 using Entries = std::span<const NarEntry>;
 
+Json object_of(const ContentProfile& profile) {
+  // Two digits: more would only tell the sample.
+  const double rounded = std::round(static_cast<double>(profile.entropy_estimate) * 100) / 100;
+  return {{"type", name(profile.type)},
+          {"format", name(profile.format)},
+          {"entropy_estimate", rounded},
+          {"run_length", profile.run_length}};
+}
+
 Json object_of(const FileChunks& file, std::size_t chunk, Entries entries) {
   Json paths = Json::array();
   for (const NarEntry& entry : entries) paths.push_back(json_text(entry.path));
-  return {{"kind", "chunk"},
-          {"file", json_text(file.path.native())},
-          {"offset_bytes", file.extents[chunk].offset_bytes},
-          {"size_bytes", file.extents[chunk].size_bytes},
-          {"digest", file.digests[chunk].hex()},
-          {"entries", std::move(paths)}};
+  Json object = {{"kind", "chunk"},
+                 {"file", json_text(file.path.native())},
+                 {"offset_bytes", file.extents[chunk].offset_bytes},
+                 {"size_bytes", file.extents[chunk].size_bytes},
+                 {"digest", file.digests[chunk].hex()},
+                 {"entries", std::move(paths)}};
+  if (!file.profiles.empty()) object["content"] = object_of(file.profiles[chunk]);
+  return object;
+}
+
+// "binary, elf  5.97" and, behind a run, "run".
+std::string words_of(const ContentProfile& profile) {
+  const std::string kind = fmt::format(
+      "{}{}{}", name(profile.type), profile.format == ContentFormat::unknown ? "" : ", ",
+      profile.format == ContentFormat::unknown ? "" : name(profile.format));
+  return fmt::format("{:<22}  {:>7.2f}  {:<3}  ", kind, profile.entropy_estimate,
+                     profile.run_length ? "run" : "");
 }
 
 // "bin/sh (+3)": the first, and how many more there are.
@@ -54,9 +81,10 @@ std::string summary_of(Entries entries) {
 
 std::string row_of(const FileChunks& file, std::size_t chunk, Entries entries) {
   constexpr std::size_t kDigitsShown = 16;
-  return fmt::format("{:>14}  {:>9}  {}  {}", file.extents[chunk].offset_bytes,
-                     file.extents[chunk].size_bytes,
-                     file.digests[chunk].hex().substr(0, kDigitsShown), summary_of(entries));
+  return fmt::format(
+      "{:>14}  {:>9}  {}  {}{}", file.extents[chunk].offset_bytes, file.extents[chunk].size_bytes,
+      file.digests[chunk].hex().substr(0, kDigitsShown),
+      file.profiles.empty() ? "" : words_of(file.profiles[chunk]), summary_of(entries));
 }
 
 void print_summary(const FileChunks& file, const CutFlags& flags, const Recipe& recipe,
@@ -83,8 +111,10 @@ void print_summary(const FileChunks& file, const CutFlags& flags, const Recipe& 
 void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& recipe,
                 Console& console) {
   if (!console.json() && !console.quiet()) {
-    console.print(
-        fmt::format("{:>14}  {:>9}  {:<16}  {}", "offset", "size", flags.hash, "entries"));
+    const std::string content =
+        flags.content ? fmt::format("{:<22}  {:>7}  {:<3}  ", "content", "entropy", "") : "";
+    console.print(fmt::format("{:>14}  {:>9}  {:<16}  {}{}", "offset", "size", flags.hash, content,
+                              "entries"));
   }
   const auto ranges = map_chunks_to_entries(file.extents, file.entries);
   for (std::size_t i = 0; i < file.extents.size(); ++i) {
@@ -102,7 +132,9 @@ void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& rec
 
 Result<Exit> cut_files(const CutFlags& flags, Session& session) {
   CHUNKER_TRY(const ChunkingOptions chunking, flags.recipe.chunking());
-  BatchOptions batch{.threads = flags.threads, .stop = session.stop.get_token()};
+  BatchOptions batch{.threads = flags.threads,
+                     .profile_contents = flags.content,
+                     .stop = session.stop.get_token()};
   CHUNKER_TRY(batch.hash, HashAlgorithm::named(flags.hash));
   std::vector<std::filesystem::path> paths;
   for (const std::string& file : flags.files) paths.emplace_back(file == "-" ? "/dev/stdin" : file);
@@ -136,6 +168,7 @@ void add_cut(CLI::App& program, Session& session) {
   add_quiet(command, session);
   add_threads(command, flags->threads);
   add_hash(command, flags->hash, "What names the chunks (blake3)");
+  command.add_flag("--content", flags->content, "Show what is in each chunk");
   flags->recipe.add_to(command);
   add_footer(command, kExamples);
   on_chosen(command, session, [flags, &session] { return run(*flags, session); });

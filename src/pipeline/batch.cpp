@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <unordered_set>
@@ -56,6 +57,9 @@ Result<FileChunks> chunk_file(const std::filesystem::path& path,
     }
     file.digests.resize(file.extents.size());
     batch.hash.hash_many(chunks, std::span(file.digests).subspan(known));
+    if (batch.profile_contents) {
+      std::ranges::transform(chunks, std::back_inserter(file.profiles), profile_content);
+    }
     if (file.extents.size() > known) {
       const std::uint64_t end = file.extents.back().offset_bytes + file.extents.back().size_bytes;
       const Bytes rest = buffer.view().subspan(static_cast<std::size_t>(end - buffer_offset));

@@ -51,6 +51,44 @@ TEST_F(CliFiles, R2_5_CutIsTheSameEveryTime) {
             chunker({"cut", "--threads", "4", "a.nar"}).out);
 }
 
+TEST_F(CliFiles, R16_1_R16_3_R16_6_CutShowsWhatIsInEachChunkIfAsked) {
+  write_file(path("zeros"), std::string(100'000, '\0'));
+  write_file(path("noise"), random_bytes(1, 100'000));
+  const Outcome json = chunker({"cut", "--content", "--json", "zeros"});
+  EXPECT_EQ(object_of_kind(json.out, "chunk").at("content"), Json({{"type", "binary"},
+                                                                   {"format", "unknown"},
+                                                                   {"entropy_estimate", 0.0},
+                                                                   {"run_length", true}}))
+      << json.out;
+  const Outcome noise = chunker({"cut", "--content", "--json", "noise"});
+  const Json content = object_of_kind(noise.out, "chunk").at("content");
+  EXPECT_EQ(content.at("type"), "compressed");
+  EXPECT_GT(content.at("entropy_estimate"), 7.9);
+  EXPECT_NE(chunker({"cut", "--content", "zeros"}).out.find("binary                     0.00  run"),
+            std::string::npos);
+  EXPECT_EQ(chunker({"cut", "--json", "zeros"}).out.find("content"), std::string::npos);
+}
+
+TEST_F(CliFiles, R16_4_CutPrefersLinesIfAsked) {
+  std::string text;
+  for (int line = 0; text.size() < (4U << 20); ++line) text += std::to_string(line * 7919) + '\n';
+  write_file(path("text"), text);
+  std::size_t cuts = 0, behind_lines = 0;
+  for (const Json& object : objects_of(chunker({"cut", "--prefer-lines", "--json", "text"}).out)) {
+    if (object.at("kind") != "chunk") continue;
+    const auto end =
+        object.at("offset_bytes").get<std::size_t>() + object.at("size_bytes").get<std::size_t>();
+    ++cuts;
+    behind_lines += text.at(end - 1) == '\n' ? 1 : 0;
+  }
+  EXPECT_GT(cuts, 5U);
+  EXPECT_EQ(behind_lines, cuts);
+  const Json file =
+      object_of_kind(chunker({"cut", "--prefer-lines", "--json", "text"}).out, "file");
+  EXPECT_EQ(file.at("recipe").at("prefer_lines"), true);
+  EXPECT_EQ(file.at("recipe").at("dedup_hint"), false);
+}
+
 TEST_F(CliFiles, DiffShowsWhatIsShared) {
   const std::string common = random_bytes(1, 2 << 20);
   write_file(path("a.nar"), make_nar({{"common", common}, {"mine", random_bytes(2, 1 << 20)}}));

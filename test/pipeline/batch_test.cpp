@@ -56,6 +56,38 @@ TEST_F(Batch, R6_1_R6_4_ChunksFilesSideBySideLikeOneByOne) {
   }
 }
 
+TEST_F(Batch, R16_1_R16_3_R16_6_ProfilesSayWhatIsInEachChunkIfAsked) {
+  const std::string contents[] = {
+      "\x7f"
+      "ELF" +
+          std::string(400'000, '\0'),
+      random_bytes(1, 2'000'000)};
+  const auto path = file("f", test::make_nar({{"a", contents[0]}, {"b", contents[1]}}));
+  auto batch = batch_chunk_files({path}, test::small_chunks().chunking, {.profile_contents = true});
+  ASSERT_OK(batch);
+  const auto result = batch->next();
+  ASSERT_OK(result->chunks);
+  const FileChunks& chunked = *result->chunks;
+  ASSERT_EQ(chunked.profiles.size(), chunked.extents.size());
+  const auto of_first_chunk_in = [&](const NarEntry& entry) {
+    const auto found =
+        std::ranges::find(chunked.extents, entry.offset_bytes, &ChunkExtent::offset_bytes);
+    return chunked.profiles.at(static_cast<std::size_t>(found - chunked.extents.begin()));
+  };
+  const ContentProfile elf = of_first_chunk_in(chunked.entries.at(1));
+  EXPECT_EQ(elf.format, ContentFormat::elf);
+  EXPECT_TRUE(elf.run_length);
+  EXPECT_LT(elf.entropy_estimate, 0.1F);
+  const ContentProfile noise = of_first_chunk_in(chunked.entries.at(2));
+  EXPECT_EQ(noise.type, ContentType::compressed);
+  EXPECT_GE(noise.entropy_estimate, kIncompressibleEntropy);
+  EXPECT_FALSE(noise.run_length);
+
+  auto without = batch_chunk_files({path}, test::small_chunks().chunking, {});
+  ASSERT_OK(without);
+  EXPECT_TRUE(without->next()->chunks->profiles.empty());
+}
+
 TEST_F(Batch, R6_2_ResultsComeBeforeTheBatchIsDone) {
   std::vector<std::filesystem::path> paths;
   for (int i = 0; i < 50; ++i) paths.push_back(file(std::to_string(i), random_bytes(1, 1000)));
