@@ -22,7 +22,7 @@ struct BatchCompressionOptions {
   std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
   /// Instead of the strategy's own codec.
   std::optional<CompressionCodec> codec{};
-  /// For small chunks, where the codec is zstd; larger ones gain nothing by it. One for all threads (R7.2).
+  /// For small chunks, where the strategy is one of zstd; larger ones gain nothing by it. One for all threads (R7.2).
   std::shared_ptr<const Dictionary> dictionary{};
   /// More chunks than this are compressed side by side, fewer on the thread that asks for them (R7.6).
   std::size_t parallel_threshold = 8;

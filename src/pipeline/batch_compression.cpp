@@ -7,8 +7,10 @@
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
+#include "chunker/content_type.hpp"
 #include "codec/builtin.hpp"
-#include "codec/x86_filter.hpp"
+#include "pipeline/codec_chooser.hpp"
+#include "pipeline/frame_compressor.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/ratio_history.hpp"
 #include "pipeline/workers.hpp"
@@ -16,26 +18,29 @@
 namespace chunker {
 namespace {
 
-/// What compresses to more than this share is kept as it is: reading it back is then free (R15.6).
-constexpr double kKeepCompressedBelow = 0.95;
-
 /// What all chunks of a batch are compressed with.
 struct Methods {
-  CompressionCodec codec;
-  CompressionCodec x86_codec;
-  std::optional<EncoderDictionary> dictionary;
+  std::optional<CompressionCodec> codec{};          ///< For all, whatever they hold;
+  std::optional<pipeline::CodecChooser> chooser{};  ///< else what suits each.
+  std::optional<EncoderDictionary> dictionary{};    ///< For small ones, with `small_codec`.
+  std::optional<CompressionCodec> small_codec{};
+
+  [[nodiscard]] const CompressionCodec& codec_for(Bytes raw, CompressionScratch& scratch) const {
+    return codec ? *codec : chooser->choose(raw, profile_content(raw), scratch);
+  }
 };
 
 Result<Methods> methods_for(CompressionStrategy strategy, const BatchCompressionOptions& options) {
   if (options.codec) {
-    if (options.dictionary == nullptr) return Methods{*options.codec, *options.codec, {}};
+    if (options.dictionary == nullptr) return Methods{.codec = options.codec};
     return base::fail(ErrorCode::invalid_argument, "a dictionary has a codec of its own");
   }
-  CHUNKER_TRY(CompressionCodec codec, options.codecs->for_strategy(strategy));
-  CHUNKER_TRY(CompressionCodec x86_codec, options.codecs->for_x86_code(strategy));
-  Methods methods{std::move(codec), std::move(x86_codec), {}};
+  Methods methods;
+  CHUNKER_TRY(methods.chooser, pipeline::CodecChooser::make(*options.codecs, strategy,
+                                                            pipeline::CompressionPlan::steady_now));
   if (options.dictionary == nullptr) return methods;
-  if (methods.codec.id() != CodecId::zstd) {
+  CHUNKER_TRY(methods.small_codec, options.codecs->for_strategy(strategy));
+  if (methods.small_codec->id() != CodecId::zstd) {
     return base::fail(ErrorCode::invalid_argument, "only zstd compresses with a dictionary");
   }
   const int level =
@@ -65,12 +70,11 @@ struct BatchCompressor::State {
  private:
   Result<CompressedChunk> compress(Bytes raw, const Methods& methods, CompressionScratch& scratch) {
     const bool small = methods.dictionary && raw.size() <= kDictionaryPaysBytesMax;
-    const bool is_code =
-        !small && methods.x86_codec.id() != methods.codec.id() && codec::looks_like_x86(raw);
-    const CompressionCodec& codec = is_code ? methods.x86_codec : methods.codec;
+    const CompressionCodec& codec = small ? *methods.small_codec : methods.codec_for(raw, scratch);
     CompressedChunk chunk{.codec = codec.id(), .raw_bytes = raw.size(), .payload = {}};
     if (small) chunk.dictionary = methods.dictionary->id();
     const AlgorithmInfo algorithm = codec.info();
+    base::warn_if_deprecated(algorithm);
     chunk.payload.reserve(history.expected_bytes(algorithm, chunk.dictionary, raw.size()));
     const std::size_t expected = chunk.payload.capacity();
     CHUNKER_TRY_VOID(small ? methods.dictionary->compress(raw, scratch, chunk.payload)
@@ -78,7 +82,7 @@ struct BatchCompressor::State {
     history.add(algorithm, chunk.dictionary, raw.size(), chunk.payload.size(),
                 expected != 0 && chunk.payload.capacity() != expected);
     if (codec.id() != CodecId::none && static_cast<double>(chunk.payload.size()) >=
-                                           kKeepCompressedBelow * static_cast<double>(raw.size())) {
+                                           kMinRatioThreshold * static_cast<double>(raw.size())) {
       return CompressedChunk{.raw_bytes = raw.size(), .payload = ByteBuffer(raw)};
     }
     return chunk;
@@ -193,7 +197,6 @@ Result<CompressionStream> BatchCompressor::compress(std::span<const Bytes> chunk
                                                     BatchCompressionOptions options) const {
   return pipeline::catching([&]() -> Result<CompressionStream> {
     CHUNKER_TRY(Methods methods, methods_for(strategy, options));
-    base::warn_if_deprecated(methods.codec.info());
     auto state = std::make_unique<CompressionStream::State>(state_, chunks, std::move(methods),
                                                             std::move(options));
     if (chunks.size() > state->options.parallel_threshold) state->start();
