@@ -16,6 +16,8 @@ constexpr double kNsPerStoredByte = 400;
 // The most that a codec tried later is believed to save against the best before.
 constexpr double kSavedShareMax = 0.25;
 
+constexpr double kDoubt = 1.05;
+
 constexpr std::size_t kPieceBytes = 8 << 10, kPieceCount = 4;
 constexpr std::size_t kPacedBytes = 32 << 10;
 
@@ -64,7 +66,8 @@ Result<double> pace_of(const CompressionCodec& codec, Bytes content, const Clock
 
 }  // namespace
 
-Result<CheapestCodec> CheapestCodec::make(const CodecRegistry& registry, const Clock& now) {
+Result<CheapestCodec> CheapestCodec::make(const CodecRegistry& registry,
+                                          std::initializer_list<CodecId> usual, const Clock& now) {
   CheapestCodec made;
   const ByteBuffer content = paced_content();
   for (const CompressionCodec& codec : registry.codecs()) {
@@ -73,7 +76,8 @@ Result<CheapestCodec> CheapestCodec::make(const CodecRegistry& registry, const C
     if (!pace) return std::unexpected(std::move(pace).error().within(std::string(codec.name())));
     const auto slower =
         std::ranges::upper_bound(made.candidates_, *pace, {}, &Candidate::ns_per_byte);
-    made.candidates_.insert(slower, {codec, *pace});
+    const bool is_usual = std::ranges::find(usual, codec.id()) != usual.end();
+    made.candidates_.insert(slower, {codec, *pace, is_usual ? 1.0 : kDoubt});
   }
   return made;
 }
@@ -85,14 +89,14 @@ const CompressionCodec* CheapestCodec::choose(Bytes content, CompressionScratch&
   const CompressionCodec* best = nullptr;
   double best_bytes = sample_bytes;
   double best_cost = kNsPerStoredByte * sample_bytes;
-  for (const auto& [codec, ns_per_byte] : candidates_) {
+  for (const auto& [codec, ns_per_byte, doubt] : candidates_) {
     const double time_cost = ns_per_byte * sample_bytes;
     const double bytes_hoped_for = best == nullptr ? 0 : (1 - kSavedShareMax) * best_bytes;
     if (time_cost + kNsPerStoredByte * bytes_hoped_for >= best_cost) continue;
     frame.clear();
     if (!codec.compress(sample, scratch, frame)) continue;
     const auto bytes = static_cast<double>(frame.size());
-    const double cost = time_cost + kNsPerStoredByte * bytes;
+    const double cost = doubt * (time_cost + kNsPerStoredByte * bytes);
     if (cost >= best_cost) continue;
     best = &codec;
     best_bytes = bytes;

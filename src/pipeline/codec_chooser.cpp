@@ -33,7 +33,7 @@ Result<CodecChooser> CodecChooser::make(const CodecRegistry& registry, Compressi
     CHUNKER_TRY(chooser.harder_.x86, builtin_codec(x86.id(), kHarderLevel));
   }
   if (strategy == CompressionStrategy::automatic) {
-    CHUNKER_TRY(chooser.cheapest_, CheapestCodec::make(registry, now));
+    CHUNKER_TRY(chooser.cheapest_, CheapestCodec::make(registry, {plain.id(), x86.id()}, now));
   }
   CHUNKER_TRY_VOID(chooser.add_faster(registry, strategy));
   return chooser;

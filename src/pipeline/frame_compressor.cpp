@@ -1,7 +1,6 @@
 #include "pipeline/frame_compressor.hpp"
 
 #include "base/try.hpp"
-#include "pipeline/timed_compression.hpp"
 
 namespace chunker::pipeline {
 namespace {
@@ -74,7 +73,7 @@ Result<CodecId> FrameCompressor::compress_as_planned(Bytes raw, const ContentPro
 
 Result<CodecId> FrameCompressor::compress_in_time(Bytes raw, const ContentProfile& profile,
                                                   ByteBuffer& payload) {
-  TimedCompression timed(plan_->time_max, plan_->now);
+  TimedCompression timed(plan_->time_max, plan_->now, paces_);
   const CompressionCodec& chosen = plan_->chooser.choose(raw, profile, scratch_);
   CHUNKER_TRY(const bool done, timed.compress(chosen, raw, scratch_, payload));
   if (done) return chosen.id();

@@ -9,6 +9,7 @@
 #include "chunker/content_type.hpp"
 #include "chunker/error.hpp"
 #include "pipeline/codec_chooser.hpp"
+#include "pipeline/timed_compression.hpp"
 
 namespace chunker::pipeline {
 
@@ -55,6 +56,7 @@ class FrameCompressor {
   std::shared_ptr<const CompressionPlan> plan_;
   CompressionScratch scratch_;
   ByteBuffer tried_;
+  CodecPaces paces_;
 };
 
 }  // namespace chunker::pipeline

@@ -1,8 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
-#include <span>
+#include <unordered_map>
 
 #include "chunker/bytes.hpp"
 #include "chunker/codec.hpp"
@@ -11,11 +10,15 @@
 
 namespace chunker::pipeline {
 
+/// How many nanoseconds codecs took for a byte when they were tried last.
+using CodecPaces = std::unordered_map<const CompressionCodec*, double>;
+
 /// Compresses by the first of some codecs that gets done in time (R15.7).
 ///
 /// A codec has three quarters of the time that is left, so that the next one still has some. First it compresses a
 /// part of a 64th, which is not stopped: if that says that all of it will take longer, it is not begun. Then it is asked to stop before a
-/// piece of work that would end too late if it took as long as the longest before.
+/// piece of work that would end too late if it took as long as the longest before. Once it was four times too slow,
+/// it is not tried again.
 ///
 /// Owns:    nothing.
 /// Threads: confined.
@@ -23,9 +26,9 @@ namespace chunker::pipeline {
 /// Cost:    a 64th more than the codec alone, if the first one is fast enough.
 class TimedCompression {
  public:
-  /// The time begins now.
-  TimedCompression(std::chrono::nanoseconds limit, const Clock& now)
-      : now_(now), end_(now() + limit) {}
+  /// The time begins now. `paces` is kept by the caller, who gives the same codecs again.
+  TimedCompression(std::chrono::nanoseconds limit, const Clock& now, CodecPaces& paces)
+      : now_(now), end_(now() + limit), paces_(paces) {}
 
   /// Appends to `output` what `codec` makes of `raw`; false if it would take too long, with `output` as it was.
   [[nodiscard]] Result<bool> compress(const CompressionCodec& codec, Bytes raw,
@@ -35,11 +38,11 @@ class TimedCompression {
   using nanoseconds = std::chrono::nanoseconds;
 
   [[nodiscard]] Result<bool> looks_fast_enough(const CompressionCodec& codec, Bytes raw,
-                                               nanoseconds end, CompressionScratch& scratch,
-                                               ByteBuffer& output);
+                                               nanoseconds end, CompressionScratch& scratch);
 
   const Clock& now_;
   nanoseconds end_;
+  CodecPaces& paces_;
 };
 
 }  // namespace chunker::pipeline

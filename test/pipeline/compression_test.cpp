@@ -196,7 +196,8 @@ TEST_F(Compression, R15_6_AThresholdThatIsNoShareIsRefused) {
 class TimedCompressionTest : public Compression {
  protected:
   Compressed timed(nanoseconds limit, const std::vector<CompressionCodec>& ladder) {
-    TimedCompression timing(limit, now_);
+    CodecPaces paces;
+    TimedCompression timing(limit, now_, paces);
     ByteBuffer payload(bytes_of("ab"));
     CompressionScratch scratch;
     for (const CompressionCodec& codec : ladder) {
@@ -234,6 +235,18 @@ TEST_F(TimedCompressionTest, R15_7_ATrialOfASmallPartTellsThatACodecIsTooSlow) {
     EXPECT_EQ(timed(500ms, {codec}).codec, CodecId::none);
     EXPECT_EQ(*worked_, kMiB / 64);
   }
+}
+
+TEST_F(TimedCompressionTest, R15_7_ACodecThatIsFarTooSlowIsNotTriedAgain) {
+  const CompressionCodec codec = slow(1000ns, 1024);
+  CodecPaces paces;
+  CompressionScratch scratch;
+  ByteBuffer payload;
+  for (int frame = 0; frame < 3; ++frame) {
+    EXPECT_FALSE(*TimedCompression(100ms, now_, paces).compress(codec, raw_, scratch, payload));
+  }
+  EXPECT_EQ(*worked_, kMiB / 64);
+  EXPECT_TRUE(*TimedCompression(2s, now_, paces).compress(codec, raw_, scratch, payload));
 }
 
 /// Fast on the trial and slow on all of it, as codecs with large windows are.
