@@ -35,6 +35,7 @@ struct IngestOptions {
   /// What compresses to more than this share of itself is stored as it is; 0 to 1 (R15.6).
   double min_ratio_threshold = kMinRatioThreshold;
   /// A chunk that would take longer is compressed by a faster algorithm, or not at all; 0 is without end (R15.7).
+  /// Time is what a thread computes, so that other work on the machine changes nothing; deltas are not counted.
   std::uint32_t max_compression_time_ms = 0;
   /// References are taken out behind this prefix (doc/format/references.md); empty leaves them in the data.
   std::string store_prefix = "/nix/store/";

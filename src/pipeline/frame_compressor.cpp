@@ -1,5 +1,7 @@
 #include "pipeline/frame_compressor.hpp"
 
+#include <ctime>
+
 #include "base/try.hpp"
 
 namespace chunker::pipeline {
@@ -33,6 +35,12 @@ Result<std::shared_ptr<const CompressionPlan>> CompressionPlan::make(
   return std::make_shared<const CompressionPlan>(
       std::move(chooser), options.min_ratio_threshold,
       std::chrono::milliseconds(options.max_compression_time_ms), std::move(now));
+}
+
+std::chrono::nanoseconds CompressionPlan::thread_time() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
 bool FrameCompressor::worth_trying(Bytes raw) {

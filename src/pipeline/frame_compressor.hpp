@@ -23,11 +23,10 @@ struct CompressionPlan {
   /// Errors: codec_unavailable; codec_failed for one that does not work; invalid_argument for a threshold that is
   /// not from 0 to 1.
   [[nodiscard]] static Result<std::shared_ptr<const CompressionPlan>> make(
-      const CodecRegistry& registry, const CompressionOptions& options, Clock now = steady_now);
+      const CodecRegistry& registry, const CompressionOptions& options, Clock now = thread_time);
 
-  [[nodiscard]] static std::chrono::nanoseconds steady_now() {
-    return std::chrono::steady_clock::now().time_since_epoch();
-  }
+  /// What the calling thread has computed: other work on the machine makes no chunk late.
+  [[nodiscard]] static std::chrono::nanoseconds thread_time() noexcept;
 };
 
 /// Chooses a codec for the content of a frame and compresses it.

@@ -18,7 +18,7 @@ using CodecPaces = std::unordered_map<const CompressionCodec*, double>;
 /// A codec has three quarters of the time that is left, so that the next one still has some. First it compresses a
 /// part of a 64th, which is not stopped: if that says that all of it will take longer, it is not begun. Then it is asked to stop before a
 /// piece of work that would end too late if it took as long as the longest before. Once it was four times too slow,
-/// it is not tried again.
+/// it is left out for some frames.
 ///
 /// Owns:    nothing.
 /// Threads: confined.
