@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Finds the features of chunks as src/delta/similarity.hpp says, slowly and plainly, and writes their vectors.
 
-usage: tools/reference_similarity.py    writes vectors/similarity.json (ten seconds)
+usage: tools/reference_similarity.py    writes vectors/similarity.json
 
-The hash of a window of 22 bytes b is the sum of gear[b[i]] * 8^(21 - i), modulo 2^64 as everything here. Windows
-whose hash is below 2^57 count. Feature k is mix of the greatest hash * factor[k] + addend[k] of them. Gear,
+The hash of a window of 32 bytes b is the sum of gear[b[i]] * 4^(31 - i), modulo 2^64 as everything here. Windows
+whose hash is below 2^57 are the sample. Feature k is mix of the greatest hash * factor[k] + addend[k] of them. Gear,
 factors (made odd) and addends are the first numbers that splitmix64 gives from 0.
 """
 
@@ -15,8 +15,7 @@ from reference_cut import make_input, xorshift
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
 MODULUS = 1 << 64
-WINDOW_BYTES = 22
-BYTES_MIN = 1024
+WINDOW_BYTES = 32
 FEATURE_COUNT = 4
 
 
@@ -36,14 +35,15 @@ ADDENDS = [splitmix(256 + FEATURE_COUNT + k) for k in range(FEATURE_COUNT)]
 
 
 def window_hash(window):
-    return sum(GEAR[byte] << (3 * (WINDOW_BYTES - 1 - i)) for i, byte in enumerate(window)) % MODULUS
+    return sum(GEAR[byte] << (2 * (WINDOW_BYTES - 1 - i)) for i, byte in enumerate(window)) % MODULUS
 
 
-def features(chunk):
-    if len(chunk) < BYTES_MIN:
-        return None
+def sample(chunk):
     hashes = (window_hash(chunk[at:at + WINDOW_BYTES]) for at in range(len(chunk) - WINDOW_BYTES + 1))
-    sampled = [value for value in hashes if value < 1 << 57]
+    return sorted({value for value in hashes if value < 1 << 57})
+
+
+def features(sampled):
     if not sampled:
         return None
     return [mix(max((value * factor + addend) % MODULUS for value in sampled))
@@ -55,20 +55,24 @@ def as_text(found):
     return found and [f"{value:016x}" for value in found]
 
 
+def described(chunk):
+    sampled = sample(chunk)
+    return {"sample": as_text(sampled), "features": as_text(features(sampled))}
+
+
 def chunks():
     for kind in ("xorshift", "nibbles", "zeros", "cycle251"):
-        for size in (1023, 1024, 4999, 20001) + ((100003,) if kind == "xorshift" else ()):
-            yield {"kind": kind, "size": size, "features": as_text(features(make_input(kind, size)))}
+        for size in (0, 31, 32, 1023, 4999, 20001):
+            yield {"kind": kind, "size": size} | described(make_input(kind, size))
 
 
 def lone_window():
     """A window that is the only sampled one among zeros, so that it must be seen wherever it stands."""
     for seed in range(1, 10000):
         window = xorshift(WINDOW_BYTES, seed)
-        chunk = bytes(BYTES_MIN) + window + bytes(BYTES_MIN)
-        hashes = [window_hash(chunk[at:at + WINDOW_BYTES]) for at in range(len(chunk) - WINDOW_BYTES + 1)]
-        if [value for value in hashes if value < 1 << 57] == [window_hash(window)]:
-            return {"window": window.hex(), "features": as_text(features(chunk))}
+        chunk = bytes(WINDOW_BYTES) + window + bytes(WINDOW_BYTES)
+        if sample(chunk) == [window_hash(window)]:
+            return {"window": window.hex()} | described(chunk)
     raise ValueError("no such window")
 
 

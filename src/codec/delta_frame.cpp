@@ -3,15 +3,13 @@
 #include <bit>
 
 #include "base/try.hpp"
-#include "codec/builtin.hpp"
 #include "codec/zstd_context.hpp"
 
 namespace chunker::codec {
 namespace {
 
-// Unlike plain frames, these pay for tables that hold the whole base: 6 percent fewer bytes than zstd's own
-// 2^17 and 2^16, still as fast as a plain frame (bench/RESULTS.md, "Delta frames").
-constexpr int kHashLog = 19, kChainLog = 17;
+// Unlike plain frames, these pay for a table that holds the whole base (bench/RESULTS.md, "Delta frames").
+constexpr int kHashLog = 18;
 constexpr int kWindowLogMin = 10;  // zstd's own ZSTD_WINDOWLOG_MIN.
 
 // A window from which the last byte of the content still sees the first of the base.
@@ -21,10 +19,7 @@ int window_log(std::size_t reach_bytes) {
 
 ZstdTuning tuning(int level, std::size_t reach_bytes) {
   ZstdTuning tuning{.level = level, .window_log = window_log(reach_bytes)};
-  if (level == kZstdLevel) {
-    tuning.hash_log = kHashLog;
-    tuning.chain_log = kChainLog;
-  }
+  if (level == kDeltaLevel) tuning.hash_log = kHashLog;
   return tuning;
 }
 

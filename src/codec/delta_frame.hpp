@@ -11,6 +11,9 @@ namespace chunker::codec {
 
 inline constexpr std::size_t kDeltaBaseBytesMax = std::size_t{4} << 20;
 inline constexpr std::size_t kDeltaContentBytesMax = std::size_t{4} << 20;
+/// What a base has is found in long matches: a search that cares for nothing else is a sixth faster, as a whole
+/// program, than that of level 3, and its store 0.5 percent larger.
+inline constexpr int kDeltaLevel = 1;
 
 /// Appends `content` as a frame for those who have `base`. `level` is that of zstd; contents that resemble the
 /// base take about as long as a plain frame, the indexing of the base included.

@@ -9,6 +9,7 @@
 #include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "delta/window_sample.hpp"
 #include "store/frame_reader.hpp"
 #include "store/parts.hpp"
 #include "store/writer.hpp"
@@ -37,8 +38,8 @@ struct Delta {
 /// Owns:    its buffers and codec contexts.
 /// Threads: movable; one per worker.
 /// Errors:  codec_failed. A base that cannot be read is no error: then there is no delta.
-/// Cost:    reads the base (the store's FrameCache keeps what neighbors share); compressing costs as much as
-///          without a base.
+/// Cost:    reads what is suggested (the store's FrameCache keeps what neighbors share) and samples both sides at
+///          3 GB/s, with a few look-ups per chunk; only where they share windows, compresses, which costs as much as without a base.
 class DeltaEncoder {
  public:
   /// More is not better: what a frame of 1 MiB resembles lies within this, and each byte has to be decoded again
@@ -47,20 +48,36 @@ class DeltaEncoder {
 
   explicit DeltaEncoder(Store::Parts& parts) : parts_(&parts), reader_(parts) {}
 
-  /// A delta against the `suggested` chunks, if they can be had.
-  [[nodiscard]] Result<std::optional<Delta>> encode(Bytes raw, std::span<const Digest> suggested);
+  /// `raw`, which is these chunks, as a delta against those of the `suggested` ones that are like it, else against
+  /// what the index knows to be like it; none if nothing promises to be worth it.
+  [[nodiscard]] Result<std::optional<Delta>> encode(Bytes raw,
+                                                    std::span<const ChunkReference> chunks,
+                                                    std::span<const Digest> suggested);
+  /// Lets what was given to encode() last be found as a base, once it is stored as it is.
+  [[nodiscard]] Result<void> remember();
 
  private:
+  struct Candidate {
+    Digest digest;
+    store::ChunkLocation location;
+  };
   struct Base {
     std::vector<Digest> chunks;
     std::uint64_t raw_bytes = 0;
     double stored_bytes = 0;  ///< What these bytes take as they are stored.
   };
-  [[nodiscard]] Result<void> add_plain(std::span<const Digest> digests, Base& base, bool may_nest);
+  [[nodiscard]] Result<void> add_candidates(std::span<const Digest> digests, bool may_nest);
+  void look_at(Bytes raw, std::span<const ChunkReference> chunks);
+  [[nodiscard]] Result<Base> choose_base(std::span<const Digest> suggested);
+  [[nodiscard]] Result<Base> choose_similar();
+  void add(const Candidate& candidate, Bytes bytes, Base& base);
 
   Store::Parts* parts_;
   store::FrameReader reader_;
   CompressionScratch scratch_;
+  delta::WindowSample sample_;  ///< Of the content; empty if it is small.
+  std::vector<store::ChunkFeatures> features_;
+  std::vector<Candidate> candidates_;
   ByteBuffer base_;
 };
 

@@ -64,7 +64,9 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
   for (const ChunkBytes& chunk : chunks) {
     frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
   }
-  CHUNKER_TRY(auto delta, suggest_base ? deltas_.encode(raw, suggest_base(chunks)) : MaybeDelta());
+  CHUNKER_TRY(auto delta, suggest_base
+                              ? deltas_.encode(raw, frame.record.chunks, suggest_base(chunks))
+                              : MaybeDelta());
   if (!delta || !delta->surely_smaller()) {
     CHUNKER_TRY(frame.record.codec, compressor_.compress(raw, frame.payload));
     if (delta && !delta->clearly_smaller_than(static_cast<double>(frame.payload.size())))
@@ -75,6 +77,8 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
     std::move(*delta).move_into(frame);
     stored.delta_raw_bytes = raw.size();
     stored.delta_stored_bytes = frame.payload.size();
+  } else if (suggest_base) {
+    CHUNKER_TRY_VOID(deltas_.remember());
   }
   stored.stored_bytes = frame.record.payload_bytes = frame.payload.size();
   CHUNKER_TRY_VOID(writer_->put_frame(std::move(frame)));

@@ -23,7 +23,7 @@ struct ChunkBytes {
   OlderRange older{};
 };
 
-/// Names chunks of the store that `chunks` may resemble; empty for none.
+/// Names chunks of the store that `chunks` probably resemble; empty if it knows of none.
 using SuggestBase = std::function<std::vector<Digest>(std::span<const ChunkBytes> chunks)>;
 
 /// What became of some new chunks.

@@ -123,6 +123,7 @@ Result<void> Collector::remove_victims() {
   }
   parts_.forget_caches();
   parts_.unsettled = false;
+  CHUNKER_TRY_VOID(parts_.index->forget_stale_features());
   return parts_.index->flush();
 }
 

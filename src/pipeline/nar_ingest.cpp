@@ -188,12 +188,13 @@ Result<void> NarIngest::hash_and_put(Slab& slab) {
     slab.chunk_list.push_back({digests[i], inputs[i].size()});
   }
   SuggestBase suggest_base;
-  if (older_) suggest_base = [this](auto frame) { return base_around(frame); };
+  if (shared_.deltas) suggest_base = [this](auto frame) { return base_around(frame); };
   CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, suggest_base, slab.waits_for));
   return {};
 }
 
 std::vector<Digest> NarIngest::base_around(std::span<const ChunkBytes> chunks) const {
+  if (!older_) return {};
   std::vector<OlderRange> ranges;
   for (const ChunkBytes& chunk : chunks) ranges.push_back(chunk.older);
   return older_->chunks_around(std::move(ranges), DeltaEncoder::kBaseBytesMax);

@@ -18,7 +18,7 @@ constexpr std::uint64_t kEntriesMax = 1 << 20;
 /// A file that is new among others lies where its neighbor was; beyond so many it says nothing.
 constexpr std::size_t kNeighborsMax = 16;
 /// Bytes move when something before them grows or shrinks.
-constexpr std::uint64_t kMarginBytes = 512 * 1024;
+constexpr std::uint64_t kMarginBytes = 256 * 1024;
 constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
 
 /// No path begins with a slash, so that no shape is taken for one.

@@ -29,16 +29,29 @@ Result<Bytes> DecodedFrame::chunk(const Digest& digest, const ChunkLocation& loc
   const std::pair place(location.offset_in_frame, location.chunk_bytes);
   {
     const base::Lock lock(mutex_);
-    const auto verified = verified_.find(place);
-    if (verified != verified_.end() && verified->second == digest) {
+    const auto known = known_.find(place);
+    if (known != known_.end() && known->second.verified_as == digest) {
       return raw().subspan(static_cast<std::size_t>(place.first),
                            static_cast<std::size_t>(place.second));
     }
   }
   CHUNKER_TRY(const Bytes bytes, chunk_in_frame(raw_, digest, location, hash));
   const base::Lock lock(mutex_);
-  verified_.insert_or_assign(place, digest);
+  known_.insert_or_assign(place, Known{digest, nullptr});
   return bytes;
+}
+
+Result<std::shared_ptr<const delta::WindowSample>> DecodedFrame::sample(
+    const Digest& digest, const ChunkLocation& location, const HashAlgorithm& hash) {
+  CHUNKER_TRY(const Bytes bytes, chunk(digest, location, hash));
+  const std::pair place(location.offset_in_frame, location.chunk_bytes);
+  {
+    const base::Lock lock(mutex_);
+    if (auto sample = known_.at(place).sample) return sample;
+  }
+  auto sample = std::make_shared<const delta::WindowSample>(delta::sample_windows(bytes));
+  const base::Lock lock(mutex_);
+  return known_.at(place).sample = std::move(sample);
 }
 
 std::shared_ptr<DecodedFrame> FrameCache::find(const ChunkLocation& location) {

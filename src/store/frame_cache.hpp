@@ -9,11 +9,12 @@
 #include "base/mutex.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/hash.hpp"
+#include "delta/window_sample.hpp"
 #include "store/index.hpp"
 
 namespace chunker::store {
 
-/// A frame as decoded, and which of its chunks were verified.
+/// A frame as decoded, and what is known of its chunks by now.
 class DecodedFrame {
  public:
   explicit DecodedFrame(ByteBuffer raw) : raw_(std::move(raw)) {}
@@ -22,12 +23,20 @@ class DecodedFrame {
   /// The bytes of one chunk. Errors and cost: those of chunk_in_frame(), the first time.
   [[nodiscard]] Result<Bytes> chunk(const Digest& digest, const ChunkLocation& location,
                                     const HashAlgorithm& hash) CHUNKER_EXCLUDES(mutex_);
+  /// delta::sample_windows() of a chunk. Errors: those of chunk().
+  [[nodiscard]] Result<std::shared_ptr<const delta::WindowSample>> sample(
+      const Digest& digest, const ChunkLocation& location, const HashAlgorithm& hash)
+      CHUNKER_EXCLUDES(mutex_);
 
  private:
+  struct Known {
+    Digest verified_as;
+    std::shared_ptr<const delta::WindowSample> sample;
+  };
   ByteBuffer raw_;
   base::Mutex mutex_;
   /// By offset in the frame and size.
-  std::map<std::pair<std::uint64_t, std::uint64_t>, Digest> verified_ CHUNKER_GUARDED_BY(mutex_);
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Known> known_ CHUNKER_GUARDED_BY(mutex_);
 };
 
 /// Keeps the frames that deltas were decoded with last: neighbors share them, so each is read once.

@@ -35,6 +35,10 @@ class FrameReader {
   [[nodiscard]] Result<void> read_base(std::span<const Digest> digests, ByteBuffer& output) {
     return append_base(digests, output, 1);
   }
+  /// The decoded frame that `location` lies in, for use as a base: the one that the store's FrameCache has, if any.
+  [[nodiscard]] Result<std::shared_ptr<DecodedFrame>> base_frame(const ChunkLocation& location) {
+    return base_frame(location, 1);
+  }
 
  private:
   [[nodiscard]] Result<void> decode(const ChunkLocation& location, ByteBuffer& raw, unsigned depth);

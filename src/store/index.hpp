@@ -13,6 +13,7 @@
 #include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "delta/similarity.hpp"
 #include "store/pack.hpp"
 
 namespace chunker::store {
@@ -48,6 +49,9 @@ struct ManifestLocation {
 
   friend bool operator==(const ManifestLocation&, const ManifestLocation&) = default;
 };
+
+/// What a chunk is like.
+using ChunkFeatures = std::pair<Digest, delta::Features>;
 
 struct PackEntry {
   std::string key;
@@ -99,6 +103,10 @@ class Index {
   /// The NAR that was named last among those that are another version of what is called `name`: of the same
   /// shape, else of the same package (delta/package_name.hpp). It may be gone.
   [[nodiscard]] Result<std::optional<Digest>> newest_version(std::string_view name) const;
+  /// At most `count_max` chunks that agree with one of these in some feature; first those that agree in most. They
+  /// may be gone.
+  [[nodiscard]] Result<std::vector<Digest>> similar_chunks(std::span<const ChunkFeatures> chunks,
+                                                           std::size_t count_max) const;
   /// The names of one NAR.
   [[nodiscard]] Result<std::vector<std::string>> names_of(const Digest& nar_sha256) const;
 
@@ -117,6 +125,11 @@ class Index {
 
   /// Forgets chunks, wherever they lie, as one atomic step.
   [[nodiscard]] Result<void> forget_chunks(std::span<const Digest> digests);
+
+  /// Lets similar_chunks() find these, also before they are stored and after they are gone.
+  [[nodiscard]] Result<void> note_features(std::span<const ChunkFeatures> chunks);
+  /// Forgets the features of chunks that are not in the index. Cost: a look-up for each feature there is.
+  [[nodiscard]] Result<void> forget_stale_features();
 
   /// The highest sequence that any pack ever had, forgotten ones included; 0 without packs.
   [[nodiscard]] Result<std::uint64_t> highest_sequence() const;

@@ -19,6 +19,10 @@ constexpr std::string_view kMalformed =
 constexpr PackNumber kPackNumberMax = std::numeric_limits<PackNumber>::max();
 constexpr std::uint16_t kCodecMax = std::numeric_limits<std::uint16_t>::max();
 
+// Among a billion chunks one feature in 70,000 means a wrong one, and one chunk in 300,000 has another's name.
+constexpr unsigned kFeatureKeyBytes = 6;
+constexpr std::size_t kFeatureValueBytes = 6;
+
 std::string key_of(char letter, std::string_view rest) {
   std::string key;
   key.reserve(1 + rest.size());
@@ -61,6 +65,23 @@ std::vector<std::string> version_keys(std::string_view name) {
   }
   return keys;
 }
+
+std::vector<std::string> feature_keys(const delta::Features& features) {
+  std::vector<std::string> keys;
+  for (const std::uint64_t value : features.values) {
+    std::string& key = keys.emplace_back(kFeaturePrefix);
+    for (unsigned i = 0; i < kFeatureKeyBytes; ++i) {
+      key.push_back(static_cast<char>((value >> (56 - 8 * i)) & 0xFFU));
+    }
+  }
+  return keys;
+}
+
+std::string feature_value(const Digest& digest) {
+  return std::string(text_of(digest.view()).substr(0, kFeatureValueBytes));
+}
+
+std::string chunk_prefix(std::string_view feature_value) { return key_of('C', feature_value); }
 
 std::string pack_number_key(PackNumber number) {
   std::string key = "Q";

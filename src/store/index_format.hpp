@@ -31,6 +31,12 @@ inline constexpr std::string_view kSettingSequence = "sequence";
 /// What all versions of one thing have in common, the closest relation first (delta/package_name.hpp). The value
 /// is the newest one's NAR: a hint, which may name a NAR that is gone.
 [[nodiscard]] std::vector<std::string> version_keys(std::string_view name);
+/// One for each feature; cut short, since a hint may be wrong, and there are many.
+[[nodiscard]] std::vector<std::string> feature_keys(const delta::Features& features);
+inline constexpr std::string_view kFeaturePrefix = "F";
+[[nodiscard]] std::string feature_value(const Digest& digest);
+/// What the key of the chunk begins with that has such a value.
+[[nodiscard]] std::string chunk_prefix(std::string_view feature_value);
 /// With an empty name: what the keys of all names of this NAR begin with.
 [[nodiscard]] std::string nar_name_key(const Digest& nar_sha256, std::string_view name);
 

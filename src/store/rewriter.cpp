@@ -68,7 +68,7 @@ Result<void> Rewriter::compress(Bytes raw, const FrameRecord& record, ByteBuffer
   }
   ByteBuffer base;
   CHUNKER_TRY_VOID(reader_.read_base(record.base, base));
-  return codec::compress_with_base(raw, base, codec::kZstdLevel, scratch_, payload);
+  return codec::compress_with_base(raw, base, codec::kDeltaLevel, scratch_, payload);
 }
 
 Result<void> Rewriter::add_frame(FrameRecord frame, Bytes payload) {

@@ -139,7 +139,7 @@ TEST(DeltaFrame, KeptContextsForgetTheBase) {
   CompressionScratch scratch;
   for (int round = 0; round < 2; ++round) {
     ByteBuffer frame, output;
-    ASSERT_TRUE(codec::compress_with_base(content, base, codec::kZstdLevel, scratch, frame));
+    ASSERT_TRUE(codec::compress_with_base(content, base, codec::kDeltaLevel, scratch, frame));
     EXPECT_TRUE(same(frame, delta));
     frame.clear();
     ASSERT_TRUE(zstd.compress(content, scratch, frame));

@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include "delta/window_sample.hpp"
+
 namespace chunker::delta {
 namespace {
 
@@ -19,13 +21,25 @@ Json vectors() {
   return Json::parse(file);
 }
 
+std::uint64_t number(const Json& hex) { return std::stoull(hex.get<std::string>(), nullptr, 16); }
+
 std::optional<Features> features_in(const Json& row) {
   if (row.at("features").is_null()) return std::nullopt;
   Features features{};
   for (std::size_t i = 0; i < kFeatureCount; ++i) {
-    features.values[i] = std::stoull(row.at("features").at(i).get<std::string>(), nullptr, 16);
+    features.values[i] = number(row.at("features").at(i));
   }
   return features;
+}
+
+std::set<std::uint64_t> sample_in(const Json& row) {
+  std::set<std::uint64_t> sample;
+  for (const Json& hash : row.at("sample")) sample.insert(number(hash));
+  return sample;
+}
+
+std::set<std::uint64_t> as_set(const WindowSample& sample) {
+  return {sample.begin(), sample.end()};
 }
 
 Chunk xorshift(std::size_t size, std::uint64_t state) {
@@ -58,9 +72,11 @@ Chunk make_input(const std::string& kind, std::size_t size) {
 
 TEST(Similarity, AgreesWithTheReference) {
   const Json rows = vectors().at("chunks");
-  ASSERT_GE(rows.size(), 17U);
+  ASSERT_GE(rows.size(), 24U);
   for (const Json& row : rows) {
-    EXPECT_EQ(features_of(make_input(row.at("kind"), row.at("size"))), features_in(row)) << row;
+    const WindowSample sample = sample_windows(make_input(row.at("kind"), row.at("size")));
+    EXPECT_EQ(as_set(sample), sample_in(row)) << row;
+    EXPECT_EQ(features_of(sample), features_in(row)) << row;
   }
 }
 
@@ -71,20 +87,13 @@ TEST(Similarity, NoWindowIsMissedWhereverItStands) {
   for (std::size_t i = 0; i < hex.size(); i += 2) {
     window.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   }
-  for (std::size_t size = kFeatureBytesMin; size < kFeatureBytesMin + 8; ++size) {
+  for (std::size_t size = 1000; size < 1008; ++size) {
     for (std::size_t at = 0; at + window.size() <= size; ++at) {
       Chunk chunk(size);
       std::ranges::copy(window, chunk.begin() + static_cast<std::ptrdiff_t>(at));
-      ASSERT_EQ(features_of(chunk), features_in(row)) << at << " of " << size;
+      ASSERT_EQ(as_set(sample_windows(chunk)), sample_in(row)) << at << " of " << size;
     }
   }
-}
-
-TEST(Similarity, ShortChunksHaveNoFeatures) {
-  const Chunk chunk = xorshift(kFeatureBytesMin, 7);
-  EXPECT_TRUE(features_of(chunk));
-  EXPECT_FALSE(features_of(Bytes(chunk).first(kFeatureBytesMin - 1)));
-  EXPECT_FALSE(features_of({}));
 }
 
 // Of what both have, half is in common where two thirds of each are: then each feature agrees every second time.
@@ -93,10 +102,11 @@ TEST(Similarity, FeaturesAgreeAsOftenAsContentsOverlap) {
   std::size_t agreeing = 0;
   for (std::uint64_t pair = 1; pair <= kPairs; ++pair) {
     const Chunk all = xorshift(4 * kThird, pair);
-    const auto a = features_of(Bytes(all).first(3 * kThird));
-    const auto b = features_of(Bytes(all).last(3 * kThird));
+    const auto a = features_of(sample_windows(Bytes(all).first(3 * kThird)));
+    const auto b = features_of(sample_windows(Bytes(all).last(3 * kThird)));
     ASSERT_TRUE(a && b);
-    agreeing += agreement(*a, *b);
+    for (std::size_t i = 0; i < kFeatureCount; ++i)
+      agreeing += a->values[i] == b->values[i] ? 1U : 0U;
   }
   EXPECT_GT(agreeing, kPairs * kFeatureCount * 40 / 100);
   EXPECT_LT(agreeing, kPairs * kFeatureCount * 60 / 100);
@@ -105,17 +115,40 @@ TEST(Similarity, FeaturesAgreeAsOftenAsContentsOverlap) {
 TEST(Similarity, UnrelatedChunksAgreeInNothing) {
   std::set<std::uint64_t> values;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    const auto features = features_of(xorshift(64 << 10, seed));
+    const auto features = features_of(sample_windows(xorshift(64 << 10, seed)));
     ASSERT_TRUE(features);
     values.insert(features->values.begin(), features->values.end());
   }
   EXPECT_EQ(values.size(), 100 * kFeatureCount);
 }
 
-TEST(Similarity, AgreementCountsFeatureByFeature) {
-  EXPECT_EQ(agreement({{1, 2, 3, 4}}, {{1, 2, 3, 4}}), 4U);
-  EXPECT_EQ(agreement({{1, 2, 3, 4}}, {{1, 0, 3, 0}}), 2U);
-  EXPECT_EQ(agreement({{1, 2, 3, 4}}, {{4, 3, 2, 1}}), 0U);
+TEST(WindowSample, RepetitionsDoNotFillIt) {
+  // Some byte value makes a window of nothing else a sampled one, or none does; neither may cost memory.
+  for (unsigned value = 0; value < 256; ++value) {
+    EXPECT_LE(sample_windows(Chunk(64 << 10, static_cast<std::byte>(value))).size(), 4U);
+  }
+  // Words of 8 bytes again and again: at most every second window is sampled here.
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    const Chunk word = xorshift(8, seed);
+    Chunk chunk;
+    while (chunk.size() < 8 << 10) chunk.insert(chunk.end(), word.begin(), word.end());
+    EXPECT_LE(sample_windows(chunk).size(), chunk.size() / 16);
+  }
+}
+
+TEST(WindowSample, SharedWindowsTellHowMuchIsShared) {
+  const Chunk all = xorshift(256 << 10, 5);
+  const WindowSample content = sample_windows(Bytes(all).first(128 << 10));
+  SharedWindows windows(content);
+  EXPECT_EQ(windows.size(), as_set(content).size());
+  EXPECT_EQ(windows.take(sample_windows(Bytes(all).last(128 << 10))), 0U);
+  const std::size_t quarter = windows.take(sample_windows(Bytes(all).first(32 << 10)));
+  EXPECT_NEAR(static_cast<double>(quarter), static_cast<double>(windows.size()) / 4,
+              static_cast<double>(windows.size()) / 10);
+  // What was taken is not taken again.
+  EXPECT_EQ(windows.take(sample_windows(Bytes(all).first(32 << 10))), 0U);
+  EXPECT_EQ(windows.take(sample_windows(all)), windows.size() - quarter);
+  EXPECT_EQ(SharedWindows({}).take(content), 0U);
 }
 
 }  // namespace
