@@ -1,5 +1,6 @@
 #include "codec/delta_frame.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/try.hpp"
@@ -8,8 +9,9 @@
 namespace chunker::codec {
 namespace {
 
-// Unlike plain frames, these pay for a table that holds the whole base (bench/RESULTS.md, "Delta frames").
-constexpr int kHashLog = 18;
+// Unlike plain frames, these pay for a table that holds the whole base (bench/RESULTS.md, "Delta frames"): a place
+// for every eighth byte, since only every third is entered, and one of many repeats another.
+int hash_log(int window_log) { return std::clamp(window_log - 3, 17, 20); }
 constexpr int kWindowLogMin = 10;  // zstd's own ZSTD_WINDOWLOG_MIN.
 
 // A window from which the last byte of the content still sees the first of the base.
@@ -19,7 +21,7 @@ int window_log(std::size_t reach_bytes) {
 
 ZstdTuning tuning(int level, std::size_t reach_bytes) {
   ZstdTuning tuning{.level = level, .window_log = window_log(reach_bytes)};
-  if (level == kDeltaLevel) tuning.hash_log = kHashLog;
+  if (level == kDeltaLevel) tuning.hash_log = hash_log(tuning.window_log);
   return tuning;
 }
 

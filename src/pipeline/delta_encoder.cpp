@@ -10,12 +10,12 @@
 namespace chunker::pipeline {
 namespace {
 
-/// Smaller chunks have too few windows to tell, and trying costs no more than looking first.
+/// Less has too few windows to tell, and trying costs no more than looking first.
 constexpr std::size_t kSampledBytesMin = 16 << 10;
 /// How many similar chunks are looked at, for each chunk of the content.
 constexpr std::size_t kSimilarPerChunk = 2;
-/// A chunk that has no more of the content is not worth decoding for it.
-constexpr std::size_t kSharedBytesMin = 4 << 10;
+/// A chunk that has no more of the content than this, or than an eighth of itself, is not worth decoding for it.
+constexpr std::uint64_t kSharedBytesMin = 4 << 10;
 /// What shares less than one window of so many seldom makes a delta worth keeping (bench/RESULTS.md, "Delta
 /// frames").
 constexpr std::size_t kSharedOneOf = 8;
@@ -61,12 +61,13 @@ void DeltaEncoder::add(const Candidate& candidate, Bytes bytes, Base& base) {
 void DeltaEncoder::look_at(Bytes raw, std::span<const ChunkReference> chunks) {
   sample_.clear();
   features_.clear();
+  if (raw.size() < kSampledBytesMin) return;
   for (const ChunkReference& chunk : chunks) {
     const Bytes bytes = raw.first(static_cast<std::size_t>(chunk.size_bytes));
     raw = raw.subspan(bytes.size());
-    if (bytes.size() < kSampledBytesMin) continue;
     const delta::WindowSample sample = delta::sample_windows(bytes);
     sample_.insert(sample_.end(), sample.begin(), sample.end());
+    if (bytes.size() < kSampledBytesMin) continue;
     if (auto features = delta::features_of(sample)) features_.emplace_back(chunk.digest, *features);
   }
 }
@@ -89,7 +90,8 @@ Result<DeltaEncoder::Base> DeltaEncoder::choose_base(std::span<const Digest> sug
       CHUNKER_TRY(const auto sample, frame->sample(digest, location, parts_->options.hash));
       const std::size_t count = windows.take(*sample);
       shared += count;
-      if (count * delta::kSampledOneOf < kSharedBytesMin) continue;
+      const auto wanted = std::min(kSharedBytesMin, location.chunk_bytes / 8);
+      if (count * delta::kSampledOneOf < wanted) continue;
     }
     add(candidate, bytes, base);
   }

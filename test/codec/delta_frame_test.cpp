@@ -12,7 +12,7 @@ namespace {
 using test::random_bytes;
 using test::same;
 
-ByteBuffer delta_frame(Bytes content, Bytes base, int level = codec::kZstdLevel) {
+ByteBuffer delta_frame(Bytes content, Bytes base, int level = codec::kDeltaLevel) {
   CompressionScratch scratch;
   ByteBuffer frame;
   const auto compressed = codec::compress_with_base(content, base, level, scratch, frame);

@@ -120,6 +120,22 @@ TEST_F(Deltas, WhatDoesNotResembleItsBaseIsStoredByItself) {
   EXPECT_EQ(give_back(*store, "tool-1.1.nar").value_or(""), other);
 }
 
+// Neither the name nor the path say so: the bytes do.
+TEST_F(Deltas, WhatResemblesSomethingElsewhereIsADeltaOfThat) {
+  auto store = open();
+  ASSERT_OK(store);
+  const auto old_nar = test::make_nar({{"tool", file_of_version(1, 900'000)}});
+  const auto new_nar = test::make_nar({{"other.so", file_of_version(2, 900'000)}});
+  ASSERT_OK(take_in(*store, {{"tool-1.0.nar", old_nar}}, {}));
+  EXPECT_EQ(reported_.at("tool-1.0.nar")->delta_raw_bytes, 0U);
+  ASSERT_OK(take_in(*store, {{"unrelated-7.nar", new_nar}}, {}));
+  EXPECT_GT(reported_.at("unrelated-7.nar")->delta_raw_bytes, 800'000U);
+  EXPECT_LT(reported_.at("unrelated-7.nar")->new_stored_bytes, 50'000U);
+  EXPECT_GT(count_deltas_and_check_depth(*store), 0U);
+  EXPECT_EQ(give_back(*store, "unrelated-7.nar").value_or(""), new_nar);
+  expect_clean(*store);
+}
+
 // The base's NAR is gone; what others need of it stays, through as many collections as one likes.
 TEST_F(Deltas, GcKeepsTheBasesThatAreNeeded) {
   auto store = open();

@@ -135,6 +135,46 @@ TEST_F(IndexTest, ManyChunksAreLookedUpAtOnce) {
   }
 }
 
+TEST_F(IndexTest, FeaturesFindWhatIsAlike) {
+  add("packs/a", 1, {frame_of({1, 2, 3}, 300)});
+  const auto features = [](std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d) {
+    return delta::Features{{a << 16, b << 16, c << 16, d << 16}};
+  };
+  const std::vector<ChunkFeatures> noted{{digest_of(1), features(1, 2, 3, 4)},
+                                         {digest_of(2), features(5, 6, 7, 8)},
+                                         {digest_of(9), features(10, 11, 12, 13)}};
+  ASSERT_TRUE(index_->note_features(noted));
+  const auto like = [&](const delta::Features& wanted, std::size_t count_max = 9) {
+    const std::vector<ChunkFeatures> asked{{digest_of(0), wanted}};
+    return value(index_->similar_chunks(asked, count_max));
+  };
+  EXPECT_THAT(like(features(1, 20, 21, 22)), ElementsAre(digest_of(1)));
+  EXPECT_THAT(like(features(1, 6, 7, 22)), ElementsAre(digest_of(2), digest_of(1)))
+      << "the more they agree the better";
+  EXPECT_THAT(like(features(1, 6, 7, 22), 1), ElementsAre(digest_of(2)));
+  EXPECT_THAT(like(features(20, 21, 22, 23)), IsEmpty());
+  EXPECT_THAT(like(features(10, 11, 12, 13)), IsEmpty()) << "not stored, perhaps not yet";
+  add("packs/b", 2, {frame_of({9}, 300)});
+  EXPECT_THAT(like(features(10, 11, 12, 13)), ElementsAre(digest_of(9)));
+}
+
+TEST_F(IndexTest, FeaturesOfGoneChunksAreForgotten) {
+  add("packs/a", 1, {frame_of({1, 2}, 300)});
+  const std::vector<ChunkFeatures> noted{
+      {digest_of(1), delta::Features{{1UL << 60, 2UL << 60, 3UL << 60, 4UL << 60}}},
+      {digest_of(2), delta::Features{{5UL << 60, 6UL << 60, 7UL << 60, 8UL << 60}}}};
+  ASSERT_TRUE(index_->note_features(noted));
+  const std::vector<Digest> gone{digest_of(1)};
+  ASSERT_TRUE(index_->forget_chunks(gone));
+  ASSERT_TRUE(index_->forget_stale_features());
+  add("packs/b", 2, {frame_of({1}, 300)});
+  const auto like = [&](std::size_t i) {
+    return value(index_->similar_chunks(std::span(noted).subspan(i, 1), 9));
+  };
+  EXPECT_THAT(like(0), IsEmpty()) << "what it was like is not known any more";
+  EXPECT_THAT(like(1), ElementsAre(digest_of(2)));
+}
+
 TEST_F(IndexTest, PacksHaveNumbersAndKeys) {
   add("packs/a", 1, {});
   add("packs/b", 7, {});
