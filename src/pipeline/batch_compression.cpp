@@ -36,8 +36,9 @@ Result<Methods> methods_for(CompressionStrategy strategy, const BatchCompression
     return base::fail(ErrorCode::invalid_argument, "a dictionary has a codec of its own");
   }
   Methods methods;
-  CHUNKER_TRY(methods.chooser, pipeline::CodecChooser::make(*options.codecs, strategy,
-                                                            pipeline::CompressionPlan::steady_now));
+  CHUNKER_TRY(methods.chooser,
+              pipeline::CodecChooser::make(*options.codecs, strategy,
+                                           pipeline::CompressionPlan::thread_time));
   if (options.dictionary == nullptr) return methods;
   CHUNKER_TRY(methods.small_codec, options.codecs->for_strategy(strategy));
   if (methods.small_codec->id() != CodecId::zstd) {
