@@ -3,13 +3,15 @@
 
 usage: tools/reference_similarity.py    writes vectors/similarity.json
 
-The hash of a window of 32 bytes b is the sum of gear[b[i]] * 4^(31 - i), modulo 2^64 as everything here. Windows
-whose hash is below 2^57 are the sample. Feature k is mix of the greatest hash * factor[k] + addend[k] of them. Gear,
-factors (made odd) and addends are the first numbers that splitmix64 gives from 0.
+Numbers are little-endian and unsigned. A window of 32 bytes is in the sample if the sum of its first two u32, each
+times its factor, and of RANK_ADDEND is below 2^25, modulo 2^32. Its hash is mix of the sum of its four u64, each times
+its factor, modulo 2^64 as all that follows. Feature k is mix of the greatest hash * factor[k] + addend[k] of the
+sample; these factors (made odd) and addends are the numbers that splitmix64 gives from 0 after 256 others.
 """
 
 import json
 import pathlib
+import struct
 
 from reference_cut import make_input, xorshift
 
@@ -29,18 +31,24 @@ def splitmix(index):
     return mix((index + 1) * 0x9e3779b97f4a7c15 % MODULUS)
 
 
-GEAR = [splitmix(i) for i in range(256)]
+RANK_FACTORS = (0x9e3779b1, 0x85ebca77)
+RANK_ADDEND = 0xc2b2ae3d
+HASH_FACTORS = (0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0x27d4eb2f165667c5)
 FACTORS = [splitmix(256 + k) | 1 for k in range(FEATURE_COUNT)]
 ADDENDS = [splitmix(256 + FEATURE_COUNT + k) for k in range(FEATURE_COUNT)]
 
 
+def rank(window):
+    return (sum(a * b for a, b in zip(struct.unpack("<2I", window[:8]), RANK_FACTORS)) + RANK_ADDEND) % (1 << 32)
+
+
 def window_hash(window):
-    return sum(GEAR[byte] << (2 * (WINDOW_BYTES - 1 - i)) for i, byte in enumerate(window)) % MODULUS
+    return mix(sum(a * b for a, b in zip(struct.unpack("<4Q", window), HASH_FACTORS)) % MODULUS)
 
 
 def sample(chunk):
-    hashes = (window_hash(chunk[at:at + WINDOW_BYTES]) for at in range(len(chunk) - WINDOW_BYTES + 1))
-    return sorted({value for value in hashes if value < 1 << 57})
+    windows = (chunk[at:at + WINDOW_BYTES] for at in range(len(chunk) - WINDOW_BYTES + 1))
+    return sorted({window_hash(window) for window in windows if rank(window) < 1 << 25})
 
 
 def features(sampled):

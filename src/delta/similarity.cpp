@@ -12,7 +12,7 @@ struct Transforms {
   std::array<std::uint64_t, kFeatureCount> addends;
 };
 
-// The numbers that follow the gear table's.
+// The first 256 numbers are left to tables.
 constexpr Transforms make_transforms() noexcept {
   Transforms transforms{};
   for (std::size_t i = 0; i < kFeatureCount; ++i) {

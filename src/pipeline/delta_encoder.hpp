@@ -39,7 +39,8 @@ struct Delta {
 /// Threads: movable; one per worker.
 /// Errors:  codec_failed. A base that cannot be read is no error: then there is no delta.
 /// Cost:    reads what is suggested (the store's FrameCache keeps what neighbors share) and samples both sides at
-///          3 GB/s, with a few look-ups per chunk; only where they share windows, compresses, which costs as much as without a base.
+///          several GB/s, with a few look-ups per chunk; only where they share windows, compresses, which costs
+///          about as much as without a base.
 class DeltaEncoder {
  public:
   /// More is not better: what a frame of 1 MiB resembles lies within this, and each byte has to be decoded again
