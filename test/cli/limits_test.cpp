@@ -41,6 +41,20 @@ TEST_F(CliLimits, WithoutMemoryOrThreadsItSaysSoAndNeverAborts) {
 }
 #endif
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(NDEBUG)
+// On two threads; each more has its own buffers.
+TEST_F(CliLimits, NFR2_1_AHundredMegabytesTakeNoMoreThanFifty) {
+  add_nar("a.nar", 1, 100 << 20);
+  for (const auto& command : std::vector<std::vector<std::string>>{
+           {"ingest", "-q", "--threads", "2", "a.nar"},
+           {"restore", "-q", "--threads", "2", "a.nar", "-o", "back.nar"}}) {
+    const Outcome done = on_store(command);
+    EXPECT_EQ(done.exit, 0) << done.err;
+    EXPECT_LE(done.peak_bytes, 50U << 20) << command.front();
+  }
+}
+#endif
+
 TEST_F(CliLimits, ALimitOfFileSizesIsAFullDisk) {
   add_nar("a.nar", 1, 4 << 20);
   const Outcome done = on_store({"ingest", "a.nar"}, {.limits = {{RLIMIT_FSIZE, 1 << 20}}});

@@ -169,7 +169,9 @@ Outcome Running::finish() {
   }
   if (std::chrono::steady_clock::now() >= until) ::kill(pid_, SIGKILL);
   int status = 0;
-  ::waitpid(pid_, &status, 0);
+  rusage usage{};
+  ::wait4(pid_, &status, 0, &usage);
+  outcome_.peak_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) << 10;
   pid_ = -1;
   if (WIFEXITED(status)) outcome_.exit = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) outcome_.signal = WTERMSIG(status);

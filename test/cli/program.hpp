@@ -18,6 +18,7 @@ struct Outcome {
   int signal = 0;  ///< The signal that ended it.
   std::string out;
   std::string err;
+  std::uint64_t peak_bytes = 0;  ///< Resident memory at its most.
 };
 
 struct Surroundings {
