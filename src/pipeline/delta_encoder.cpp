@@ -12,6 +12,11 @@ namespace {
 
 /// Less has too few windows to tell, and trying costs no more than looking first.
 constexpr std::size_t kSampledBytesMin = 16 << 10;
+/// A delta makes reading slower and keeps its base alive, so it has to be worth it.
+constexpr double kVersionShareMax = 0.8;
+/// It cannot be a base, either: what has no version before will have versions after it, which are more like it than
+/// like anything else.
+constexpr double kSimilarShareMax = 0.4;
 /// How many similar chunks are looked at, for each chunk of the content.
 constexpr std::size_t kSimilarPerChunk = 2;
 /// A chunk that has no more of the content than this, or than an eighth of itself, is not worth decoding for it.
@@ -111,9 +116,13 @@ Result<std::optional<Delta>> DeltaEncoder::encode(Bytes raw, std::span<const Chu
   look_at(raw, chunks);
   if (raw.size() > codec::kDeltaContentBytesMax) return std::nullopt;
   auto base = choose_base(suggested);
-  if (!base || base->chunks.empty()) base = choose_similar();
+  double share_max = kVersionShareMax;
+  if (!base || base->chunks.empty()) {
+    base = choose_similar();
+    share_max = kSimilarShareMax;
+  }
   if (!base || base->chunks.empty()) return std::nullopt;
-  Delta delta{std::move(base->chunks), {}, 0};
+  Delta delta{std::move(base->chunks), {}, 0, share_max};
   CHUNKER_TRY_VOID(
       codec::compress_with_base(raw, base_, codec::kDeltaLevel, scratch_, delta.payload));
   delta.expected_bytes =

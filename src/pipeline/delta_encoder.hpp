@@ -22,10 +22,10 @@ struct Delta {
   ByteBuffer payload;
   double
       expected_bytes;  ///< What the content would take by itself, if it compressed as its base did.
+  double share_max;    ///< Of what the content takes by itself, to be worth it.
 
-  // A delta makes reading slower and keeps its base alive, so it has to be worth it.
   [[nodiscard]] bool clearly_smaller_than(double bytes) const noexcept {
-    return static_cast<double>(payload.size()) < 0.8 * bytes;
+    return static_cast<double>(payload.size()) < share_max * bytes;
   }
   /// Whether there is no need to try the content by itself.
   [[nodiscard]] bool surely_smaller() const noexcept {
