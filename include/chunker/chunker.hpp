@@ -24,13 +24,13 @@
 #include "chunker/references.hpp"  // the store hashes inside a NAR, taken out before it is cut
 
 // From chunks to digests and frames
-#include "chunker/algorithms.hpp"         // AlgorithmRegistry: all there are, ours and the caller's
-#include "chunker/batch_compression.hpp"  // batch_compress
-#include "chunker/benchmark.hpp"          // benchmark_codecs
-#include "chunker/codec.hpp"              // CompressionCodec, CodecRegistry, CompressionStrategy
-#include "chunker/content_type.hpp"       // what bytes are, and whether compressing them is in vain
-#include "chunker/dictionary.hpp"         // zstd's, for contents that are small and alike
-#include "chunker/dictionary_cache.hpp"   // DictionaryCache
+#include "chunker/algorithm_registry.hpp"  // AlgorithmRegistry: all there are, ours and the caller's
+#include "chunker/batch_compression.hpp"   // batch_compress
+#include "chunker/benchmark.hpp"           // benchmark_codecs
+#include "chunker/codec.hpp"               // CompressionCodec, CodecRegistry, CompressionStrategy
+#include "chunker/content_type.hpp"      // what bytes are, and whether compressing them is in vain
+#include "chunker/dictionary.hpp"        // zstd's, for contents that are small and alike
+#include "chunker/dictionary_cache.hpp"  // DictionaryCache
 #include "chunker/dictionary_training.hpp"  // DictionaryTrainer
 #include "chunker/hash.hpp"                 // HashAlgorithm, Sha256Stream
 #include "chunker/sign.hpp"                 // Ed25519 keys and signatures as Nix has them

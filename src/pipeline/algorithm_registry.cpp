@@ -1,4 +1,4 @@
-#include "chunker/algorithms.hpp"
+#include "chunker/algorithm_registry.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-#include "chunker/algorithms.hpp"
+#include "chunker/algorithm_registry.hpp"
 
 #include <gmock/gmock.h>
 
