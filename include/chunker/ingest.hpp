@@ -39,7 +39,8 @@ struct IngestOptions {
   std::uint32_t max_compression_time_ms = 0;
   /// References are taken out behind this prefix (doc/format/references.md); empty leaves them in the data.
   std::string store_prefix = "/nix/store/";
-  /// New chunks are stored as what distinguishes them from the package's version before (doc/format/pack.md).
+  /// New chunks are stored as what distinguishes them from the package's version before, or from others that are
+  /// alike (doc/format/pack.md).
   bool deltas = true;
   unsigned threads = 0;    ///< 0 means one per available processor.
   std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.

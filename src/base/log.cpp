@@ -38,10 +38,10 @@ void warn_if_deprecated(const AlgorithmInfo& algorithm) {
   Log& log = process_log();
   const Lock lock(log.mutex);
   // What nobody heard is told again to the first who listens.
-  if (!log.sink || !log.told.insert(algorithm.key()).second) return;
   try {
+    if (!log.sink || !log.told.insert(algorithm.key()).second) return;
     log.sink(LogLevel::warning, algorithm.key() + " is deprecated: " + algorithm.deprecated);
-  } catch (const std::exception&) {
+  } catch (...) {
     // Whoever cannot listen must not break what is going on.
   }
 }

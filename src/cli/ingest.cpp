@@ -25,7 +25,7 @@ standard output means that this NAR is on the disk for good.
 
 What references say (the hashes behind /nix/store/) is kept apart, so that a rebuild
 in which only they differ costs next to nothing; and what is new is kept as what
-differs from the version before, if the store has one.
+differs from the version before, or from chunks that are alike, if the store has such.
 
 Examples:
   chunker ingest --store /srv/nars hello.nar firefox.nar

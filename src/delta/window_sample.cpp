@@ -9,6 +9,9 @@ namespace {
 
 // Repetitive content may sample each of its windows.
 constexpr std::size_t kBytesPerSampleMin = 16;
+// At most half of a table is full: more probes than this need hashes made to collide, which then go uncounted.
+constexpr std::size_t kProbesMax = 64;
+constexpr std::size_t kNoPlace = ~std::size_t{0};
 
 }  // namespace
 
@@ -25,24 +28,27 @@ WindowSample sample_windows(Bytes content) {
 SharedWindows::SharedWindows(std::span<const std::uint64_t> content)
     : table_(std::bit_ceil(2 * content.size() + 1)), taken_(table_.size()) {
   for (const std::uint64_t hash : content) {
-    std::uint64_t& slot = table_[place_of(hash)];
-    if (slot == 0 && hash != 0) ++size_;
-    slot = hash;
+    const std::size_t place = place_of(hash);
+    if (place == kNoPlace || table_[place] == hash) continue;
+    table_[place] = hash;
+    ++size_;
   }
 }
 
 std::size_t SharedWindows::place_of(std::uint64_t hash) const noexcept {
   const std::size_t mask = table_.size() - 1;
-  std::size_t place = hash & mask;
-  while (table_[place] != 0 && table_[place] != hash) place = (place + 1) & mask;
-  return place;
+  for (std::size_t i = 0; i < kProbesMax; ++i) {
+    const std::size_t place = (hash + i) & mask;
+    if (table_[place] == 0 || table_[place] == hash) return place;
+  }
+  return kNoPlace;
 }
 
 std::size_t SharedWindows::take(std::span<const std::uint64_t> other) noexcept {
   std::size_t count = 0;
   for (const std::uint64_t hash : other) {
     const std::size_t place = place_of(hash);
-    if (table_[place] == 0 || taken_[place]) continue;
+    if (place == kNoPlace || table_[place] == 0 || taken_[place]) continue;
     taken_[place] = true;
     ++count;
   }

@@ -83,6 +83,7 @@ Result<DeltaEncoder::Base> DeltaEncoder::choose_base(std::span<const Digest> sug
   CHUNKER_TRY_VOID(add_candidates(suggested, true));
   Base base;
   base_.clear();
+  if (candidates_.empty()) return base;
   delta::SharedWindows windows(sample_);
   std::size_t shared = 0;
   for (const Candidate& candidate : candidates_) {

@@ -10,6 +10,12 @@
 
 namespace chunker {
 
+namespace {
+
+constexpr const char* kEnded = "the trainer ended before the training began";
+
+}  // namespace
+
 struct DictionaryTraining::State {
   State(DictionarySamples given, DictionaryTrainingOptions how)
       : samples(std::move(given)), options(std::move(how)) {}
@@ -65,11 +71,14 @@ struct DictionaryTrainer::State {
   bool stopping CHUNKER_GUARDED_BY(mutex) = false;
   std::jthread thread CHUNKER_GUARDED_BY(mutex){};
 
-  void add(Job job) {
+  [[nodiscard]] Result<void> add(Job job) {
     const base::Lock lock(mutex);
+    if (stopping)
+      return base::fail(ErrorCode::cancelled, kEnded);  // By a coroutine that was told so.
     if (!thread.joinable()) thread = std::jthread([this] { run(); });
     waiting.push_back(std::move(job));
     changed.notify_all();
+    return {};
   }
 
   void run() {
@@ -111,17 +120,14 @@ DictionaryTrainer::DictionaryTrainer(std::shared_ptr<DictionaryCache> cache)
 
 DictionaryTrainer::~DictionaryTrainer() {
   for (const State::Job& job : state_->stop()) {
-    job->finish(base::fail(ErrorCode::cancelled, "the trainer ended before the training began"));
+    job->finish(base::fail(ErrorCode::cancelled, kEnded));
   }
 }
 
 DictionaryTraining DictionaryTrainer::train(DictionarySamples samples,
                                             DictionaryTrainingOptions options) {
   auto job = std::make_shared<DictionaryTraining::State>(std::move(samples), std::move(options));
-  const auto queued = base::catching([&]() -> Result<void> {
-    state_->add(job);
-    return {};
-  });
+  const auto queued = base::catching([&] { return state_->add(job); });
   if (!queued) job->finish(std::unexpected(queued.error()));
   return DictionaryTraining(std::move(job));
 }

@@ -123,7 +123,6 @@ Result<void> Collector::remove_victims() {
   }
   parts_.forget_caches();
   parts_.unsettled = false;
-  CHUNKER_TRY_VOID(parts_.index->forget_stale_features());
   return parts_.index->flush();
 }
 
@@ -141,7 +140,10 @@ Result<GcReport> Collector::run() {
   for (const PackEntry& pack : plan_.victims) CHUNKER_TRY_VOID(rewrite(pack));
   CHUNKER_TRY_VOID(rewriter_.close());
   report_.packs_written = rewriter_.packs_written();
-  if (!plan_.victims.empty()) CHUNKER_TRY_VOID(remove_victims());
+  if (!plan_.victims.empty()) {
+    CHUNKER_TRY_VOID(remove_victims());
+    (void)parts_.index->forget_stale_features();  // Hints: what stays costs some bytes.
+  }
   CHUNKER_TRY(report_.bytes_after, count_pack_bytes(*parts_.index));
   return report_;
 }

@@ -134,6 +134,14 @@ TEST(WindowSample, RepetitionsDoNotFillIt) {
   }
 }
 
+TEST(WindowSample, HashesThatAreMadeToCollideCostLittle) {
+  WindowSample colliding;
+  for (std::uint64_t i = 1; i <= 100'000; ++i) colliding.push_back(i << 40 | 5);
+  SharedWindows windows(colliding);
+  EXPECT_LE(windows.size(), 64U) << "what finds no place soon is left out";
+  EXPECT_LE(windows.take(colliding), 64U);
+}
+
 TEST(WindowSample, AllScansFindTheSame) {
   const WindowScan fastest = choose_window_scan(base::detect_cpu_features());
   EXPECT_EQ(choose_window_scan({}), scan_windows_portable);
