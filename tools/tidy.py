@@ -28,7 +28,7 @@ PUBLIC_HEADERS = {
     "content_type": "sniff", "dictionary": "codec", "dictionary_cache": "cache",
     "nar_tree": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
-    "maintain": "pipeline", "algorithms": "pipeline", "batch_compression": "pipeline",
+    "maintain": "pipeline", "algorithm_registry": "pipeline", "batch_compression": "pipeline",
     "dictionary_training": "pipeline", "benchmark": "pipeline",
 }
 STEPS = ("resource", "cache", "store")
