@@ -5,6 +5,7 @@
 #include "base/try.hpp"
 #include "chunker/hash.hpp"
 #include "hash/blake3.hpp"
+#include "hash/blake3_many.hpp"
 #include "hash/repeats.hpp"
 #include "hash/sha256.hpp"
 #include "hash/sha256_batch.hpp"
@@ -41,7 +42,8 @@ HashAlgorithm HashAlgorithm::sha256() {
 }
 
 HashAlgorithm HashAlgorithm::blake3() {
-  static const auto shared = std::make_shared<const Implementation>("blake3", hash::blake3);
+  static const auto shared =
+      std::make_shared<const Implementation>("blake3", hash::blake3, hash::blake3_many);
   return HashAlgorithm(shared);
 }
 

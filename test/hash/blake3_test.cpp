@@ -38,6 +38,17 @@ TEST(Blake3, GivesTheDigestsOfTheOfficialVectors) {
   }
 }
 
+TEST(Blake3, GivesTheDigestsOfTheOfficialVectorsInABatch) {
+  std::vector<ByteBuffer> buffers;
+  for (const Vector& vector : vectors()) buffers.push_back(test::cycle251(vector.input_bytes));
+  const std::vector<Bytes> inputs(buffers.begin(), buffers.end());
+  std::vector<Digest> digests(inputs.size());
+  HashAlgorithm::blake3().hash_many(inputs, digests);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    EXPECT_EQ(digests[i].hex(), vectors()[i].digest) << inputs[i].size();
+  }
+}
+
 // Run under ThreadSanitizer this finds a processor check that races on first use.
 TEST(Blake3, HashesOnManyThreadsFromTheStart) {
   const ByteBuffer input = test::cycle251(8193);
