@@ -11,6 +11,7 @@
 #include "pipeline/readers.hpp"
 #include "pipeline/workers.hpp"
 #include "store/baseless.hpp"
+#include "store/pack_walk.hpp"
 #include "store/parts.hpp"
 #include "store/rewriter.hpp"
 
@@ -55,13 +56,10 @@ class Collector {
 Result<void> Collector::copy(const FrameRecord& frame, const PackEntry& pack,
                              std::uint64_t offset) {
   CHUNKER_TRY(const auto alive, liveness_.chunks(frame, pack.number, offset));
+  const auto chunks = store::chunks_of(frame, pack.number, offset);
   std::vector<store::LocatedChunk> kept;
-  store::ChunkLocation location{
-      pack.number, offset, frame.payload_bytes, frame.codec, frame.flags, frame.raw_bytes(), 0, 0};
   for (std::size_t i = 0; i < alive.size(); ++i) {
-    location.chunk_bytes = frame.chunks[i].size_bytes;
-    if (alive[i]) kept.push_back({frame.chunks[i].digest, location});
-    location.offset_in_frame += location.chunk_bytes;
+    if (alive[i]) kept.push_back(chunks[i]);
   }
   report_.chunks_removed += alive.size() - kept.size();
   // Damage stops the collection before anything is removed.
@@ -89,11 +87,9 @@ Result<void> Collector::copy(const RemovalRecord& removal, const PackEntry&, std
 Result<void> Collector::rewrite(const PackEntry& pack) {
   CHUNKER_TRY(const auto directory,
               store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes));
-  std::uint64_t offset = store::kPackMagicBytes;
-  for (const auto& record : directory.records) {
+  for (const auto& [record, payload_offset] : store::PackWalk(directory)) {
     CHUNKER_TRY_VOID(
-        std::visit([&](const auto& known) { return copy(known, pack, offset); }, record));
-    offset += store::payload_bytes(record);
+        std::visit([&](const auto& known) { return copy(known, pack, payload_offset); }, record));
   }
   return {};
 }

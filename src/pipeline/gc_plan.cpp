@@ -6,6 +6,7 @@
 #include "base/try.hpp"
 #include "store/manifest_reader.hpp"
 #include "store/pack.hpp"
+#include "store/pack_walk.hpp"
 
 namespace chunker::pipeline {
 
@@ -51,14 +52,10 @@ Result<bool> Liveness::mark_bases() {
 Result<void> Liveness::mark_bases_in(const PackEntry& pack, bool& found_delta) {
   CHUNKER_TRY(const auto directory,
               store::read_pack_directory(*parts_->blobs, pack.key, pack.blob_bytes));
-  std::uint64_t offset = store::kPackMagicBytes;
-  for (const auto& record : directory.records) {
-    if (const auto* frame = std::get_if<FrameRecord>(&record); frame && !frame->base.empty()) {
-      CHUNKER_TRY(const auto alive, chunks(*frame, pack.number, offset));
-      const bool any = std::ranges::find(alive, true) != alive.end();
-      if (any) CHUNKER_TRY_VOID(need_base(*frame, found_delta));
-    }
-    offset += store::payload_bytes(record);
+  for (const auto& [delta, payload_offset] : store::delta_frames(directory)) {
+    CHUNKER_TRY(const auto alive, chunks(delta, pack.number, payload_offset));
+    const bool any = std::ranges::find(alive, true) != alive.end();
+    if (any) CHUNKER_TRY_VOID(need_base(delta, found_delta));
   }
   return {};
 }
@@ -137,13 +134,12 @@ Result<void> weigh_name(const Liveness& liveness, const NameRecord& name, Garbag
 Result<Garbage> weigh(const Liveness& liveness, const PackEntry& pack,
                       const PackDirectory& directory) {
   Garbage garbage;
-  std::uint64_t offset = store::kPackMagicBytes;
-  for (const auto& record : directory.records) {
+  for (const auto& [record, payload_offset] : store::PackWalk(directory)) {
     const std::uint64_t bytes = store::payload_bytes(record);
     if (const auto* frame = std::get_if<FrameRecord>(&record)) {
-      CHUNKER_TRY_VOID(weigh_frame(liveness, *frame, pack.number, offset, garbage));
+      CHUNKER_TRY_VOID(weigh_frame(liveness, *frame, pack.number, payload_offset, garbage));
     } else if (const auto* manifest = std::get_if<ManifestRecord>(&record)) {
-      CHUNKER_TRY(const bool alive, liveness.manifest(*manifest, pack.number, offset));
+      CHUNKER_TRY(const bool alive, liveness.manifest(*manifest, pack.number, payload_offset));
       if (!alive) garbage.payload_bytes += static_cast<double>(bytes);
     } else if (const auto* name = std::get_if<NameRecord>(&record)) {
       CHUNKER_TRY_VOID(weigh_name(liveness, *name, garbage));
@@ -151,7 +147,6 @@ Result<Garbage> weigh(const Liveness& liveness, const PackEntry& pack,
       garbage.removals.push_back(removal->name);
     }
     garbage.payload_bytes_total += static_cast<double>(bytes);
-    offset += bytes;
   }
   return garbage;
 }

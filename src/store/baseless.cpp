@@ -1,9 +1,9 @@
 #include "store/baseless.hpp"
 
-#include <algorithm>
 #include <vector>
 
 #include "base/try.hpp"
+#include "store/pack_walk.hpp"
 
 namespace chunker::store {
 namespace {
@@ -14,14 +14,9 @@ class BaselessSearch {
       : blobs_(blobs), index_(index), going_(going) {}
 
   Result<void> look_into(const PackEntry& pack, const PackDirectory& directory) {
-    std::uint64_t offset = kPackMagicBytes;
-    for (const PackRecord& record : directory.records) {
-      const auto* frame = std::get_if<FrameRecord>(&record);
-      if (frame != nullptr && !frame->base.empty()) {
-        CHUNKER_TRY(const bool has_base, can_be_read(frame->base, 1));
-        if (!has_base) CHUNKER_TRY_VOID(forget(*frame, pack.number, offset));
-      }
-      offset += payload_bytes(record);
+    for (const auto& [delta, payload_offset] : delta_frames(directory)) {
+      CHUNKER_TRY(const bool has_base, can_be_read(delta.base, 1));
+      if (!has_base) CHUNKER_TRY_VOID(forget(chunks_of(delta, pack.number, payload_offset)));
     }
     return {};
   }
@@ -49,23 +44,19 @@ class BaselessSearch {
     CHUNKER_TRY(const auto pack, key ? index_.pack(*key) : std::nullopt);
     if (!pack) return std::vector<Digest>{};
     const auto directory = read_pack_directory(blobs_, pack->key, pack->blob_bytes);
-    std::uint64_t offset = kPackMagicBytes;
-    for (std::size_t i = 0; directory && i < directory->records.size(); ++i) {
-      const auto* frame = std::get_if<FrameRecord>(&directory->records[i]);
-      if (frame != nullptr && offset == location.payload_offset) return frame->base;
-      offset += payload_bytes(directory->records[i]);
+    if (!directory) return std::vector<Digest>{};
+    for (const auto& [delta, payload_offset] : delta_frames(*directory)) {
+      if (payload_offset == location.payload_offset) return delta.base;
     }
     return std::vector<Digest>{};
   }
 
-  Result<void> forget(const FrameRecord& frame, PackNumber pack, std::uint64_t offset) {
+  Result<void> forget(const std::vector<LocatedChunk>& frame) {
     std::vector<Digest> digests;
-    for (const ChunkReference& chunk : frame.chunks) {
+    for (const LocatedChunk& chunk : frame) {
       CHUNKER_TRY(const auto location, index_.chunk(chunk.digest));
       // Another copy may be better off.
-      if (location && location->pack == pack && location->payload_offset == offset) {
-        digests.push_back(chunk.digest);
-      }
+      if (location && location->same_frame(chunk.location)) digests.push_back(chunk.digest);
     }
     forgotten_.insert(digests.begin(), digests.end());
     return index_.forget_chunks(digests);

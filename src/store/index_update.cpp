@@ -12,6 +12,7 @@
 #include "store/index.hpp"
 #include "store/index_database.hpp"
 #include "store/index_format.hpp"
+#include "store/pack_walk.hpp"
 
 // How packs enter and leave the index.
 namespace chunker::store {
@@ -31,32 +32,22 @@ class PackUpdate {
  public:
   PackUpdate(const Index& index, PackNumber pack) : index_(index), pack_(pack) {}
 
-  Result<void> operator()(const FrameRecord& frame) {
-    ChunkLocation location{.pack = pack_,
-                           .payload_offset = payload_offset_,
-                           .payload_bytes = frame.payload_bytes,
-                           .codec = frame.codec,
-                           .flags = frame.flags,
-                           .frame_raw_bytes = frame.raw_bytes()};
-    for (const ChunkReference& chunk : frame.chunks) {
-      location.chunk_bytes = chunk.size_bytes;
-      batch_.Put(format::chunk_key(chunk.digest), format::encode(location));
-      location.offset_in_frame += chunk.size_bytes;
+  Result<void> add(const FrameRecord& frame, std::uint64_t payload_offset) {
+    for (const auto& [digest, location] : chunks_of(frame, pack_, payload_offset)) {
+      batch_.Put(format::chunk_key(digest), format::encode(location));
     }
-    payload_offset_ += frame.payload_bytes;
     return {};
   }
 
-  Result<void> operator()(const ManifestRecord& manifest) {
-    const ManifestLocation location{pack_, payload_offset_, manifest.payload_bytes,
+  Result<void> add(const ManifestRecord& manifest, std::uint64_t payload_offset) {
+    const ManifestLocation location{pack_, payload_offset, manifest.payload_bytes,
                                     manifest.nar_bytes, manifest.chunk_count};
     batch_.Put(format::manifest_key(manifest.nar_sha256), format::encode(location));
     lost_names_.erase(manifest.nar_sha256);  // Its names may come in a later pack.
-    payload_offset_ += manifest.payload_bytes;
     return {};
   }
 
-  Result<void> operator()(const NameRecord& record) {
+  Result<void> add(const NameRecord& record, std::uint64_t) {
     CHUNKER_TRY_VOID(unname(record.name));
     batch_.Put(format::name_key(record.name), format::encode(record));
     batch_.Put(format::nar_name_key(record.nar_sha256, record.name), {});
@@ -67,7 +58,7 @@ class PackUpdate {
     return {};
   }
 
-  Result<void> operator()(const RemovalRecord& removal) {
+  Result<void> add(const RemovalRecord& removal, std::uint64_t) {
     CHUNKER_TRY_VOID(unname(removal.name));
     batch_.Delete(format::name_key(removal.name));
     names_[removal.name] = std::nullopt;
@@ -107,7 +98,6 @@ class PackUpdate {
 
   const Index& index_;
   const PackNumber pack_;
-  std::uint64_t payload_offset_ = kPackMagicBytes;
   rocksdb::WriteBatch batch_;
   std::map<std::string, std::optional<Digest>> names_;  ///< What this pack made of them so far.
   std::set<Digest> lost_names_;  ///< NARs that lost a name, perhaps their last.
@@ -133,7 +123,10 @@ Result<void> Index::add_pack(std::string_view key, std::uint64_t blob_bytes,
                         known ? known->number : static_cast<PackNumber>(next_pack),
                         directory.sequence, blob_bytes};
   PackUpdate update(*this, entry.number);
-  for (const PackRecord& record : directory.records) CHUNKER_TRY_VOID(std::visit(update, record));
+  for (const auto& [record, payload_offset] : PackWalk(directory)) {
+    CHUNKER_TRY_VOID(
+        std::visit([&](const auto& kind) { return update.add(kind, payload_offset); }, record));
+  }
   CHUNKER_TRY(auto batch, std::move(update).finish());
   batch.Put(format::pack_key(key), format::encode(entry));
   batch.Put(format::pack_number_key(entry.number), key);

@@ -1,6 +1,7 @@
 #include "store/parts.hpp"
 
 #include "base/try.hpp"
+#include "store/pack_walk.hpp"
 
 namespace chunker {
 
@@ -22,14 +23,10 @@ Result<std::string> Store::Parts::pack_key(store::PackNumber number) {
 Result<Store::Parts::PackBases> Store::Parts::read_bases(store::PackNumber number) {
   CHUNKER_TRY(const std::string key, pack_key(number));
   CHUNKER_TRY(const std::uint64_t bytes, blobs->size(key));
-  CHUNKER_TRY(auto pack, store::read_pack_directory(*blobs, key, bytes));
+  CHUNKER_TRY(const auto pack, store::read_pack_directory(*blobs, key, bytes));
   PackBases bases;
-  std::uint64_t offset = store::kPackMagicBytes;
-  for (auto& record : pack.records) {
-    if (auto* frame = std::get_if<store::FrameRecord>(&record); frame && !frame->base.empty()) {
-      bases.emplace(offset, std::make_shared<const std::vector<Digest>>(std::move(frame->base)));
-    }
-    offset += store::payload_bytes(record);
+  for (const auto& [delta, payload_offset] : store::delta_frames(pack)) {
+    bases.emplace(payload_offset, std::make_shared<const std::vector<Digest>>(delta.base));
   }
   return bases;
 }

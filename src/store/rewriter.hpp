@@ -7,18 +7,13 @@
 #include <unordered_set>
 
 #include "chunker/codec.hpp"
-#include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "store/frame_reader.hpp"
+#include "store/pack_walk.hpp"
 #include "store/pack_writer.hpp"
 #include "store/parts.hpp"
 
 namespace chunker::store {
-
-struct LocatedChunk {
-  Digest digest;
-  ChunkLocation location;
-};
 
 /// Copies records of packs into new packs, for whoever is about to take the old ones away.
 /// Owns:    the pack being written; a reader with its buffers.

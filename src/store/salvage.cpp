@@ -9,6 +9,7 @@
 #include "base/try.hpp"
 #include "store/manifest_format.hpp"
 #include "store/pack.hpp"
+#include "store/pack_walk.hpp"
 #include "store/rewriter.hpp"
 
 namespace chunker::store {
@@ -128,27 +129,17 @@ Result<void> Salvage::look_into(const PackEntry& pack) {
     if (code == ErrorCode::store_not_found || is_damage(code)) return {};
     return std::unexpected(directory.error());
   }
-  std::uint64_t offset = kPackMagicBytes;
-  for (const PackRecord& record : directory->records) {
-    if (const auto* frame = std::get_if<FrameRecord>(&record)) {
-      LocatedChunk chunk{{},
-                         {pack.number, offset, frame->payload_bytes, frame->codec, frame->flags,
-                          frame->raw_bytes(), 0, 0}};
-      for (const ChunkReference& reference : frame->chunks) {
-        chunk.digest = reference.digest;
-        chunk.location.chunk_bytes = reference.size_bytes;
-        if (lost_.contains(reference.digest)) {
-          CHUNKER_TRY(const bool intact, is_intact(chunk));
-          if (intact) {
-            CHUNKER_TRY_VOID(rewriter_.copy({&chunk, 1}));
-            lost_.erase(reference.digest);
-            ++chunks_copied_;
-          }
-        }
-        chunk.location.offset_in_frame += reference.size_bytes;
-      }
+  for (const auto& [record, payload_offset] : PackWalk(*directory)) {
+    const auto* frame = std::get_if<FrameRecord>(&record);
+    if (frame == nullptr) continue;
+    for (const LocatedChunk& chunk : chunks_of(*frame, pack.number, payload_offset)) {
+      if (!lost_.contains(chunk.digest)) continue;
+      CHUNKER_TRY(const bool intact, is_intact(chunk));
+      if (!intact) continue;
+      CHUNKER_TRY_VOID(rewriter_.copy({&chunk, 1}));
+      lost_.erase(chunk.digest);
+      ++chunks_copied_;
     }
-    offset += payload_bytes(record);
   }
   return {};
 }
