@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "chunker/digest.hpp"
+#include "chunker/error.hpp"
+#include "chunker/maintain.hpp"
+#include "store/index.hpp"
+
+// What the parts of verify tell each other.
+namespace chunker::pipeline {
+
+/// What a check finds wrong, on its way to the caller.
+/// Threads: shared.
+class Findings {
+ public:
+  Findings(const VerifyOptions& options, const OnProblem& on_problem)
+      : options_(options), on_problem_(on_problem) {}
+
+  void problem(Error error);
+  void note(const Error& error);
+  [[nodiscard]] std::uint64_t problem_count() const;
+  /// Errors: what keeps the check from being finished, a request to stop among them.
+  [[nodiscard]] Result<void> go_on() const;
+
+ private:
+  const VerifyOptions& options_;
+  const OnProblem& on_problem_;
+  mutable base::Mutex mutex_;
+  std::uint64_t problem_count_ CHUNKER_GUARDED_BY(mutex_) = 0;
+  std::optional<Error> hindrance_ CHUNKER_GUARDED_BY(mutex_);
+};
+
+/// What is known of the packs once each was looked at.
+struct CheckedPacks {
+  std::vector<store::PackEntry> packs;  ///< In the index, there, and of the right size.
+  std::unordered_map<store::PackNumber, std::string> missing;  ///< In the index, not there.
+  /// Where the payloads of those end whose directory is sound.
+  std::unordered_map<store::PackNumber, std::uint64_t> sound;
+  std::vector<std::string> damaged_keys;  ///< Of blobs that hold damage; ascending.
+  std::unordered_set<Digest> damaged;     ///< Chunks, where the index finds them.
+  std::unordered_set<Digest> spare;       ///< Good copies where the index does not look for them.
+  VerifyReport report;                    ///< As far as it counts what packs hold.
+};
+
+/// Every pack, as it lies there, against the directory listing, the index and its own directory.
+[[nodiscard]] Result<CheckedPacks> check_packs(Store::Parts& parts, const VerifyOptions& options,
+                                               Findings& findings, const OnProgress& on_progress);
+
+/// What the packs are needed for: the index, and every NAR, against what was found to be sound.
+[[nodiscard]] Result<VerifyReport> check_use(Store::Parts& parts, const VerifyOptions& options,
+                                             Findings& findings, CheckedPacks packs);
+
+}  // namespace chunker::pipeline
