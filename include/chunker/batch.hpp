@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "chunker/chunk.hpp"
@@ -14,6 +15,7 @@
 #include "chunker/error.hpp"
 #include "chunker/hash.hpp"
 #include "chunker/ingest.hpp"
+#include "chunker/references.hpp"
 #include "chunker/threads.hpp"
 
 namespace chunker {
@@ -23,6 +25,8 @@ struct BatchOptions {
   unsigned threads = 0;           ///< 0 means one per available processor.
   std::size_t results_max = 16;   ///< Results that wait for the consumer, at most.
   bool profile_contents = false;  ///< Fill FileChunks::profiles; 4 to 7 us a chunk.
+  /// References are taken out behind this prefix first, as ingest does with its own; empty leaves them in the data.
+  std::string store_prefix{};
   bool deduplicate = false;  ///< Tell which chunks of a file came before (FileChunks::repeats).
   std::stop_token stop{};
 };
@@ -35,6 +39,8 @@ struct FileChunks {
   std::vector<ChunkExtent> extents;
   std::vector<Digest> digests;    ///< One per extent.
   std::vector<NarEntry> entries;  ///< Of a NAR, in archive order.
+  References
+      references;  ///< With BatchOptions::store_prefix what was taken out; digests are of what is left.
   /// With BatchOptions::profile_contents one per extent (R16.1, R16.3, R16.6). Nothing of it is stored: it comes from
   /// the bytes at any time, in less time than it takes to read them.
   std::vector<ContentProfile> profiles;
@@ -76,7 +82,8 @@ class BatchStream {
 template <>
 inline constexpr Threads threads_of<BatchStream> = Threads::movable;
 
-/// Cuts and hashes many files side by side (R6.1). Errors: invalid_argument from resolve().
+/// Cuts and hashes many files side by side (R6.1). Errors: invalid_argument from resolve(), or for a store
+/// prefix that is none.
 [[nodiscard]] Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
                                                     const ChunkingOptions& options,
                                                     BatchOptions batch = {});

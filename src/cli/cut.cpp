@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view kExamples = R"(
 Shows where FILE would be cut, without a store: offset, size, the digest's first
 digits, and what lies in the chunk: the first file and how many more entries. A FILE
-that is no NAR is cut as plain bytes. References stay in, unlike in `chunker ingest`.
+that is no NAR is cut as plain bytes. References are taken out first, as in
+`chunker ingest`, so these are the very chunks that a store would hold.
 
 With --content also what the bytes are, told from the chunk's first 4 KiB: type and
 format; entropy in bits per byte, from a sample: near 8 nothing compresses them;
@@ -36,6 +37,7 @@ struct CutFlags {
   unsigned threads = 0;
   bool content = false;
   RecipeFlags recipe;
+  ReferenceFlags references;
 };
 
 using Entries = std::span<const NarEntry>;
@@ -96,6 +98,7 @@ void print_summary(const FileChunks& file, const CutFlags& flags, const Recipe& 
                         {"bytes", file.bytes},
                         {"chunks", file.extents.size()},
                         {"entries", file.entries.size()},
+                        {"references", file.references.positions.size()},
                         {"hash", flags.hash},
                         {"recipe", json_of(recipe)}});
     return;
@@ -136,6 +139,7 @@ Result<Exit> cut_files(const CutFlags& flags, Session& session) {
                      .profile_contents = flags.content,
                      .stop = session.stop.get_token()};
   CHUNKER_TRY(batch.hash, HashAlgorithm::named(flags.hash));
+  CHUNKER_TRY(batch.store_prefix, flags.references.prefix());
   std::vector<std::filesystem::path> paths;
   for (const std::string& file : flags.files) paths.emplace_back(file == "-" ? "/dev/stdin" : file);
   CHUNKER_TRY(BatchStream results, batch_chunk_files(paths, chunking, std::move(batch)));
@@ -170,6 +174,7 @@ void add_cut(CLI::App& program, Session& session) {
   add_hash(command, flags->hash, "What names the chunks (blake3)");
   command.add_flag("--content", flags->content, "Show what is in each chunk");
   flags->recipe.add_to(command);
+  flags->references.add_to(command);
   add_footer(command, kExamples);
   on_chosen(command, session, [flags, &session] { return run(*flags, session); });
 }

@@ -2,92 +2,36 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <unordered_set>
+#include <utility>
 
 #include "base/try.hpp"
 #include "cli/flags.hpp"
 #include "cli/io.hpp"
-#include "pipeline/input.hpp"
-#include "refs/references.hpp"
+#include "pipeline/file_chunks.hpp"
 #include "store/parts.hpp"
 #include "store/stored_share.hpp"
 
 namespace chunker::cli {
 namespace {
 
-// Cuts one file as it comes.
-class FileCutter {
- public:
-  FileCutter(const DiffCut& cut, std::shared_ptr<const ResolvedOptions> options,
-             std::optional<refs::ReferenceNormalizer> normalizer)
-      : hash_(cut.hash), chunker_(std::move(options)), normalizer_(std::move(normalizer)) {}
-
-  Result<void> read_all(pipeline::Input& input, const std::stop_token& stop) {
-    for (bool ended = false; !ended;) {
-      if (stop.stop_requested()) {
-        return base::fail(ErrorCode::cancelled, "stopped on request");
-      }
-      const std::size_t old_size = buffer_.size();
-      buffer_.resize(old_size + kReadBytes);
-      CHUNKER_TRY(const std::size_t count, input.read(buffer_.span().subspan(old_size)));
-      buffer_.resize(old_size + count);
-      side_.bytes += count;
-      ended = count < kReadBytes;
-      CHUNKER_TRY_VOID(cut(ended));
-    }
-    return {};
-  }
-
-  DiffSide take() && {
-    side_.entries = std::move(chunker_.entries());
-    if (normalizer_) side_.references = std::move(*normalizer_).take();
-    return std::move(side_);
-  }
-
- private:
-  static constexpr std::size_t kReadBytes = 1 << 20;
-
-  Result<void> cut(bool ended) {
-    const MutableBytes fresh = buffer_.span().subspan(fed_);
-    const std::size_t count = normalizer_ ? normalizer_->normalize(fresh, ended) : fresh.size();
-    const std::size_t known = side_.extents.size();
-    CHUNKER_TRY_VOID(chunker_.feed(buffer_.view().subspan(fed_, count), side_.extents));
-    fed_ += count;
-    if (ended) CHUNKER_TRY_VOID(chunker_.finish(side_.extents));
-    std::size_t used = 0;
-    for (std::size_t i = known; i < side_.extents.size(); ++i) {
-      const auto size = static_cast<std::size_t>(side_.extents[i].size_bytes);
-      side_.digests.push_back(hash_.hash(buffer_.view().subspan(used, size)));
-      used += size;
-    }
-    std::memmove(buffer_.data(), buffer_.data() + used, buffer_.size() - used);
-    buffer_.resize(buffer_.size() - used);
-    fed_ -= used;
-    return {};
-  }
-
-  HashAlgorithm hash_;
-  NarAwareChunker chunker_;
-  std::optional<refs::ReferenceNormalizer> normalizer_;
-  ByteBuffer buffer_;  // from the end of the last chunk on
-  std::size_t fed_ = 0;
-  DiffSide side_;
-};
-
 Result<DiffSide> cut_file(const std::string& path, const DiffCut& cut,
                           const std::stop_token& stop) {
-  CHUNKER_TRY(auto options, cut.chunking.resolve());
-  std::optional<refs::ReferenceNormalizer> normalizer;
-  if (!cut.store_prefix.empty()) {
-    CHUNKER_TRY(normalizer, refs::ReferenceNormalizer::make(cut.store_prefix));
-  }
-  IngestSource source;
-  source.path = path == "-" ? "/dev/stdin" : path;
-  CHUNKER_TRY(const auto input, pipeline::open_input(source, stop));
-  FileCutter cutter(cut, std::move(options), std::move(normalizer));
-  CHUNKER_TRY_VOID(cutter.read_all(*input, stop));
-  return std::move(cutter).take();
+  CHUNKER_TRY(
+      const auto file_cut,
+      pipeline::FileCut::make(cut.chunking,
+                              {.hash = cut.hash, .store_prefix = cut.store_prefix, .stop = stop}));
+  ByteBuffer buffer;
+  pipeline::ProgressMeter progress({}, 1, 0);
+  CHUNKER_TRY(FileChunks file,
+              pipeline::chunk_file(path == "-" ? "/dev/stdin" : path, file_cut, buffer, progress));
+  return DiffSide{.name = label_of(path),
+                  .bytes = file.bytes,
+                  .recipe = cut.chunking.recipe,
+                  .extents = std::move(file.extents),
+                  .digests = std::move(file.digests),
+                  .entries = std::move(file.entries),
+                  .references = std::move(file.references)};
 }
 
 // Of each chunk its digest, or, if references belong into it, one of both: chunks of the same name are the same
@@ -172,14 +116,8 @@ Result<std::optional<DiffSide>> stored_side(const Store* store, const std::strin
 Result<DiffSide> cut_side(const std::string& path, const DiffCut& cut,
                           const std::stop_token& stop) {
   auto side = cut_file(path, cut, stop);
-  if (!side) {
-    const bool named = side.error().context.find(path) != std::string::npos;
-    return named ? std::move(side)
-                 : std::unexpected(std::move(side).error().within(label_of(path)));
-  }
-  side->name = label_of(path);
-  side->recipe = cut.chunking.recipe;
-  return side;
+  if (side || side.error().context.find(path) != std::string::npos) return side;
+  return std::unexpected(std::move(side).error().within(label_of(path)));
 }
 
 void compare(DiffSide& a, DiffSide& b) {

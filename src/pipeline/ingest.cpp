@@ -94,12 +94,6 @@ std::vector<std::size_t> versions_apart(std::span<const IngestSource> sources) {
   return order;
 }
 
-Result<std::optional<refs::ReferenceNormalizer>> normalizer_of(const IngestOptions& options) {
-  if (options.store_prefix.empty()) return std::nullopt;
-  CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make(options.store_prefix));
-  return normalizer;
-}
-
 Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                         const IngestOptions& options, const OnIngested& on_ingested,
                         const OnProgress& on_progress) {
@@ -112,7 +106,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
               pipeline::CompressionPlan::make(*parts.options.codecs,
                                               {options.strategy, options.min_ratio_threshold,
                                                options.max_compression_time_ms}));
-  CHUNKER_TRY(auto normalizer, normalizer_of(options));
+  CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(options.store_prefix));
 
   const unsigned threads = pipeline::thread_count(options.threads);
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));

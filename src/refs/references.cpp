@@ -29,6 +29,13 @@ Result<ReferenceNormalizer> ReferenceNormalizer::make(std::string_view store_pre
   return ReferenceNormalizer(store_prefix, choose_prefix_scan(cpu));
 }
 
+Result<std::optional<ReferenceNormalizer>> ReferenceNormalizer::make_if_any(
+    std::string_view store_prefix) {
+  if (store_prefix.empty()) return std::nullopt;
+  CHUNKER_TRY(auto normalizer, make(store_prefix));
+  return normalizer;
+}
+
 std::size_t ReferenceNormalizer::normalize(MutableBytes data, bool last) {
   const std::size_t reference_bytes = prefix_.size() + kStoreHashCharacters;
   std::size_t replaced_end = 0;

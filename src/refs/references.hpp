@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,10 @@ class ReferenceNormalizer {
   [[nodiscard]] static Result<ReferenceNormalizer> make(
       std::string_view store_prefix = kNixStorePrefix,
       const base::CpuFeatures& cpu = base::detect_cpu_features());
+
+  /// None for an empty prefix, which leaves references in the data.
+  [[nodiscard]] static Result<std::optional<ReferenceNormalizer>> make_if_any(
+      std::string_view store_prefix);
 
   /// Goes on with `data`, which begins with the bytes that the call before did not finish; `last` says that
   /// nothing follows. Overwrites each reference with the filler. Returns how many bytes at the front are

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "chunker/store.hpp"
 #include "cli/bar_table.hpp"
 #include "cli/cli_fixture.hpp"
 
@@ -64,6 +65,37 @@ TEST_F(CliSavings, AStoreElsewhereHasItsOwnPrefix) {
   write_nar("a.nar", {{"script", script('a', "/gnu/store/")}});
   EXPECT_EQ(ingested({"a.nar"}).at("references"), 0);
   EXPECT_GT(ingested({"--store-prefix", "/gnu/store/", "a.nar"}).at("references"), 50);
+}
+
+TEST_F(CliSavings, CutShowsTheVeryChunksThatAStoreHolds) {
+  write_nar("a.nar", {{"guile", script('a', "/gnu/store/")}, {"script", script('a')}});
+  std::vector<std::vector<std::string>> seen;
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{}, {"--no-references"}, {"--store-prefix", "/gnu/store/"}}) {
+    std::filesystem::remove_all(store());
+    auto words = flags;
+    words.push_back("a.nar");
+    const Json nar = ingested(words);
+    words.insert(words.begin(), {"cut", "--json"});
+    const Outcome done = chunker(words);
+    EXPECT_EQ(object_of_kind(done.out, "file").at("references"), nar.at("references"));
+    std::vector<std::string> shown;
+    for (const Json& object : objects_of(done.out)) {
+      if (object.at("kind") == "chunk") shown.push_back(object.at("digest"));
+    }
+    std::vector<std::string> held;
+    const auto opened = Store::open(store());
+    ASSERT_TRUE(opened);
+    const auto found = opened->find("a.nar");
+    ASSERT_TRUE(found);
+    const auto manifest = opened->manifest(found->nar_sha256);
+    ASSERT_TRUE(manifest);
+    for (const ChunkReference& chunk : manifest->chunks) held.push_back(chunk.digest.hex());
+    EXPECT_EQ(shown, held);
+    seen.push_back(shown);
+  }
+  EXPECT_NE(seen[0], seen[1]);
+  EXPECT_NE(seen[0], seen[2]);
 }
 
 TEST_F(CliSavings, APrefixThatIsNoneIsRefusedBeforeAnythingIsMade) {

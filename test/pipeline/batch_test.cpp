@@ -88,6 +88,28 @@ TEST_F(Batch, R16_1_R16_3_R16_6_ProfilesSayWhatIsInEachChunkIfAsked) {
   EXPECT_TRUE(without->next()->chunks->profiles.empty());
 }
 
+TEST_F(Batch, TakesReferencesOutFirstIfAsked) {
+  const std::string before = random_bytes(1, 5'000) + "/nix/store/";
+  const std::string behind = "-sed/bin/sed" + random_bytes(2, 5'000);
+  const auto a = file("a", before + std::string(32, 'a') + behind);
+  const auto b = file("b", before + std::string(32, 'b') + behind);
+  for (const std::string& prefix : {std::string(), std::string("/nix/store/")}) {
+    std::vector<FileChunks> files;
+    for (const auto& path : {a, b}) {
+      auto batch =
+          batch_chunk_files({path}, test::small_chunks().chunking, {.store_prefix = prefix});
+      ASSERT_OK(batch);
+      const auto result = batch->next();
+      ASSERT_OK(result->chunks);
+      files.push_back(*result->chunks);
+      EXPECT_EQ(files.back().references.positions.size(), prefix.empty() ? 0U : 1U);
+    }
+    EXPECT_EQ(files[0].digests == files[1].digests, !prefix.empty());
+  }
+  EXPECT_EQ(batch_chunk_files({a}, {}, {.store_prefix = "nix"}).error().code,
+            ErrorCode::invalid_argument);
+}
+
 TEST_F(Batch, R6_2_ResultsComeBeforeTheBatchIsDone) {
   std::vector<std::filesystem::path> paths;
   for (int i = 0; i < 50; ++i) paths.push_back(file(std::to_string(i), random_bytes(1, 1000)));

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "chunker/batch.hpp"
+#include "chunker/bytes.hpp"
+#include "pipeline/progress.hpp"
+#include "refs/references.hpp"
+
+namespace chunker::pipeline {
+
+/// How files are cut and hashed: as ingest does.
+struct FileCut {
+  std::shared_ptr<const ResolvedOptions> chunking;
+  HashAlgorithm hash;
+  std::optional<refs::ReferenceNormalizer> normalizer;  ///< Copied for each file.
+  bool profile_contents = false;
+  std::stop_token stop;
+
+  /// Errors: invalid_argument for options or a store prefix that are none.
+  [[nodiscard]] static Result<FileCut> make(const ChunkingOptions& chunking,
+                                            const BatchOptions& batch);
+};
+
+/// Cuts and hashes one file. The buffer is the worker's, kept from file to file (R6.4).
+/// Errors: io_*, nar_*, cancelled.
+[[nodiscard]] Result<FileChunks> chunk_file(const std::filesystem::path& path, const FileCut& cut,
+                                            ByteBuffer& buffer, ProgressMeter& progress);
+
+}  // namespace chunker::pipeline
