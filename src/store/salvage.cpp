@@ -28,6 +28,7 @@ class Salvage {
   Result<bool> is_intact(const LocatedChunk& chunk);
   Result<void> copy_manifests();
   Result<bool> is_intact(const Digest& nar_sha256, const ManifestLocation& location);
+  Result<void> find_lost();
   Result<void> look_elsewhere();
   Result<void> look_into(const PackEntry& pack);
   Result<void> keep_names(const std::string& key, std::uint64_t blob_bytes);
@@ -69,6 +70,7 @@ Result<void> Salvage::copy_intact(std::span<const LocatedChunk> frame) {
     CHUNKER_TRY(const bool is_good, is_intact(chunk));
     if (is_good) {
       intact.push_back(chunk);
+      lost_.erase(chunk.digest);
     } else {
       lost_.insert(chunk.digest);
     }
@@ -113,6 +115,21 @@ Result<void> Salvage::copy_manifests() {
                                 location.chunk_count};
     return rewriter_.copy(record, location.pack, location.payload_offset);
   });
+}
+
+/// What another pack has may be the base of what seemed lost only for want of it: so once more, as long as
+/// anything is found.
+Result<void> Salvage::find_lost() {
+  while (!lost_.empty()) {
+    const std::size_t lost_before = lost_.size();
+    CHUNKER_TRY_VOID(look_elsewhere());
+    if (lost_.size() == lost_before) return {};
+    CHUNKER_TRY_VOID(rewriter_.close());  // Bases are read where the index finds them.
+    parts_.forget_caches();               // A chunk object was replaced under its key.
+    std::erase_if(chunks_, [this](const auto& chunk) { return !lost_.contains(chunk.digest); });
+    CHUNKER_TRY_VOID(copy_chunks());
+  }
+  return {};
 }
 
 /// A chunk may have been stored twice: a gc that was cut off, a pack that came back.
@@ -198,7 +215,7 @@ Result<Salvaged> Salvage::run(std::span<const std::string> keys, Elsewhere elsew
   if (!packs_.empty()) {
     CHUNKER_TRY_VOID(find_chunks());
     CHUNKER_TRY_VOID(copy_chunks());
-    if (elsewhere == Elsewhere::look) CHUNKER_TRY_VOID(look_elsewhere());
+    if (elsewhere == Elsewhere::look) CHUNKER_TRY_VOID(find_lost());
     CHUNKER_TRY_VOID(copy_manifests());
     for (const auto& [number, pack] : packs_) {
       CHUNKER_TRY_VOID(keep_names(pack.key, pack.blob_bytes));

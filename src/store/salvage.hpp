@@ -33,7 +33,7 @@ enum class Elsewhere : std::uint8_t { skip, look };
 /// moment may be done again.
 /// Errors:  store_*, io_*; those that are no damage end it.
 /// Cost:    memory of about 110 bytes per chunk in these packs. One pass over the index; looking elsewhere is
-///          one over all pack directories, if any chunk is lost.
+///          one over all pack directories if any chunk is lost, and another while that finds some but not all.
 [[nodiscard]] Result<Salvaged> salvage(Store::Parts& parts, std::span<const std::string> keys,
                                        Elsewhere elsewhere);
 

@@ -324,10 +324,16 @@ class Twice : public Repair {
  protected:
   void SetUp() override {
     fill_one();
+    cut_off_gc({"c.nar"});
+  }
+
+  void cut_off_gc(const std::vector<std::string>& removed) {
     const auto before = packs();
+    old_.clear();
+    fresh_.clear();
     auto store = open();
     ASSERT_OK(store);
-    ASSERT_OK(store->remove(std::vector<std::string>{"c.nar"}));
+    ASSERT_OK(store->remove(removed));
     auto& blobs = store->parts().blobs;
     blobs = std::make_unique<store::FailingBlobStore>(std::move(blobs),
                                                       store::fault_at(BlobOperation::remove, 1));
@@ -393,6 +399,37 @@ TEST_F(Twice, DamageOfTheOneThatIsReadIsMendedFromTheOther) {
   EXPECT_EQ(repaired->report.chunks_lost, 0U);
   EXPECT_EQ(repaired->report.nars_damaged, 0U);
   expect_a_and_b();
+}
+
+TEST_F(Twice, ADeltaIsNotLostWhenItsBaseIsMended) {
+  std::filesystem::remove_all(store_path());
+  const std::string older = random_bytes(5, 300'000);
+  std::string newer = older;
+  for (std::size_t at = 0; at < newer.size(); at += 4096) newer[at] ^= 0x10;
+  nars_ = {{"tool-1.nar", test::make_nar({{"bin", older}})},
+           {"tool-2.nar", test::make_nar({{"bin", newer}})}};
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    for (const std::string version : {"1", "2"}) {
+      const std::string name = "tool-" + version + ".nar";
+      ASSERT_OK(take_in(
+          *store,
+          {{name, nars_.at(name)},
+           {"junk" + version, test::make_nar({{"f", random_bytes(version.front(), 50'000)}})}}));
+    }
+    EXPECT_GT(reported_.at("tool-2.nar")->delta_raw_bytes, 250'000U);
+  }
+  // Base and deltas are together where the index finds them, and apart in the old packs.
+  cut_off_gc({"junk1", "junk2"});
+  ASSERT_EQ(old_.size(), 2U);
+  flip(fresh_.front(), std::filesystem::file_size(fresh_.front()) / 2);
+  const auto repaired = repair();
+  ASSERT_OK(repaired);
+  EXPECT_EQ(repaired->report.chunks_lost, 0U);
+  EXPECT_EQ(repaired->report.nars_damaged, 0U);
+  EXPECT_GT(repaired->report.problems, 0U);
+  expect_whole();
 }
 
 }  // namespace
