@@ -413,10 +413,10 @@ TEST_F(Twice, ADeltaIsNotLostWhenItsBaseIsMended) {
     ASSERT_OK(store);
     for (const std::string version : {"1", "2"}) {
       const std::string name = "tool-" + version + ".nar";
-      ASSERT_OK(take_in(
-          *store,
-          {{name, nars_.at(name)},
-           {"junk" + version, test::make_nar({{"f", random_bytes(version.front(), 50'000)}})}}));
+      ASSERT_OK(
+          take_in(*store, {{name, nars_.at(name)},
+                           {"junk" + version,
+                            test::make_nar({{"f", random_bytes(std::stoul(version), 50'000)}})}}));
     }
     EXPECT_GT(reported_.at("tool-2.nar")->delta_raw_bytes, 250'000U);
   }
