@@ -20,10 +20,16 @@ namespace chunker {
 
 struct BatchCompressionOptions {
   std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
-  /// Instead of the strategy's own codec.
+  /// Instead of the strategy's own codec, and whatever the content: else what is compressed already is kept as it is
+  /// (R15.5).
   std::optional<CompressionCodec> codec{};
   /// For small chunks, where the strategy is one of zstd; larger ones gain nothing by it. One for all threads (R7.2).
   std::shared_ptr<const Dictionary> dictionary{};
+  /// What compresses to more than this share of itself is kept as it is; 0 to 1 (R15.6).
+  double min_ratio_threshold = kMinRatioThreshold;
+  /// A chunk that would take longer is compressed by a faster codec of the strategy, or not at all; 0 is without end
+  /// (R15.7). Time is what a thread computes. Small chunks with the dictionary are not counted.
+  std::uint32_t max_compression_time_ms = 0;
   /// More chunks than this are compressed side by side, fewer on the thread that asks for them (R7.6).
   std::size_t parallel_threshold = 8;
   unsigned threads = 0;          ///< 0 means one per available processor.
@@ -41,7 +47,7 @@ inline constexpr std::size_t kDictionaryPaysBytesMax = std::size_t{64} << 10;
 /// Errors:  none.
 /// Cost:    the payload.
 struct CompressedChunk {
-  CodecId codec = CodecId::none;  ///< none where compressing gained less than a twentieth.
+  CodecId codec = CodecId::none;  ///< none where compressing gains too little or takes too long.
   DictionaryId dictionary = DictionaryId::none;  ///< R4.6
   std::uint64_t raw_bytes = 0;
   ByteBuffer payload;
@@ -96,7 +102,8 @@ struct CodecStats {
 /// (R7.3), and which ratios chunks of each size had (R7.4).
 /// Owns:    the scratches and the history.
 /// Threads: shared.
-/// Errors:  invalid_argument for a dictionary without zstd, codec_unavailable; no chunk is begun then.
+/// Errors:  invalid_argument for a dictionary without zstd and for a threshold that is no share, codec_unavailable,
+///          codec_failed for a registered codec that does not work; no chunk is begun then.
 /// Cost:    about 1.3 MB per thread at zstd level 3.
 class BatchCompressor {
  public:

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "chunker/bytes.hpp"
@@ -29,7 +30,8 @@ struct CodecFigures {
 
 struct CodecBenchmark {
   std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
-  unsigned runs = 3;  ///< Each is over all contents; at least 1.
+  unsigned runs = 3;       ///< Each is over all contents; at least 1.
+  std::stop_token stop{};  ///< Asked before each content.
   /// Called after each codec and strategy with its figures; false ends the benchmark.
   std::function<bool(const CodecFigures&)> on_figures;
 };
@@ -37,7 +39,7 @@ struct CodecBenchmark {
 /// Compresses and decompresses the same contents by every registered codec and by every strategy, on the calling
 /// thread, so that the figures can be compared (R22.4). Codecs compress everything; strategies store as it is what
 /// does not become smaller, as ingest does. A strategy whose codec is not registered is left out.
-/// Errors:  codec_failed for one that does not give back what it was given, named in the context.
+/// Errors:  codec_failed for one that does not give back what it was given, named in the context; cancelled.
 /// Cost:    that of the codecs, `runs` times: xz does 3 MB/s. One content's size twice, in memory.
 [[nodiscard]] Result<void> benchmark_codecs(std::span<const Bytes> contents,
                                             const CodecBenchmark& benchmark);

@@ -17,14 +17,16 @@ struct DictionaryTrainingOptions {
   /// The number that it shall have; one that the cache has already is not trained again (R4.2).
   DictionaryId id = DictionaryId::none;
   /// Where a coroutine that waits goes on: called with its handle, to resume it on an executor. Empty goes on
-  /// where the training ended; the coroutine must not destroy the trainer there.
+  /// where the training ended; the coroutine must not destroy the trainer there. To throw is to refuse the handle:
+  /// then it goes on there, too, and is given what was thrown as its error.
   std::function<void(std::coroutine_handle<>)> resume_on{};
 };
 
 /// A dictionary that will be there: to wait for, to look at, or to co_await.
 /// Owns:    a share of the outcome.
 /// Threads: shared; one coroutine at most waits for each.
-/// Errors:  those of train_dictionary() and DictionaryCache::add(); cancelled if the trainer ended first.
+/// Errors:  those of train_dictionary() and DictionaryCache::add(); cancelled if the trainer ended first; internal,
+///          to the coroutine alone, for what `resume_on` threw.
 /// Cost:    an allocation.
 class DictionaryTraining {
  public:
@@ -36,7 +38,7 @@ class DictionaryTraining {
 
   [[nodiscard]] bool await_ready() const { return ready(); }
   [[nodiscard]] bool await_suspend(std::coroutine_handle<> waiting) const;
-  [[nodiscard]] Outcome await_resume() const { return get(); }
+  [[nodiscard]] Outcome await_resume() const;
 
  private:
   friend class DictionaryTrainer;

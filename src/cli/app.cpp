@@ -16,6 +16,7 @@
 #include "cli/flags.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
+#include "cli/warnings.hpp"
 #include "pipeline/workers.hpp"
 
 namespace chunker::cli {
@@ -198,6 +199,7 @@ int run(int argument_count, const char* const* arguments) {
   std::signal(SIGXFSZ, SIG_IGN);
   std::set_terminate(give_up);
   Session session;
+  const Warnings warnings(session.console);
   Exit exit = Exit::failure;
   try {
     exit = run_session(session, argument_count, arguments);

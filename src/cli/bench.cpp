@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <stop_token>
 
 #include "base/try.hpp"
 #include "chunker/batch.hpp"
@@ -70,20 +72,41 @@ std::vector<Stretch> spread(const std::vector<Stretch>& all, std::uint64_t bytes
   return taken;
 }
 
+Result<FileChunks> cut_file(const std::string& file, const std::stop_token& stop) {
+  std::error_code unknown;
+  const auto status = std::filesystem::status(file, unknown);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return std::unexpected(
+        usage_error("only files can be measured, no directories, no pipes", file));
+  }
+  CHUNKER_TRY(BatchStream results,
+              batch_chunk_files({file}, ChunkingOptions::store(), {.threads = 1, .stop = stop}));
+  return std::move(results.next()->chunks);
+}
+
+Result<ByteBuffer> content_of(const Stretch& stretch, const std::vector<std::string>& files) {
+  CHUNKER_TRY(const auto file, resource::File::open_read(files[stretch.file_index]));
+  ByteBuffer content(static_cast<std::size_t>(stretch.size_bytes));
+  CHUNKER_TRY(const std::size_t read, file.read_at(stretch.offset_bytes, content.span()));
+  content.resize(read);
+  return content;
+}
+
 Result<std::vector<ByteBuffer>> contents_of_files(const std::vector<std::string>& files,
-                                                  std::uint64_t sample_bytes) {
+                                                  std::uint64_t sample_bytes,
+                                                  const std::stop_token& stop) {
   std::vector<Stretch> all;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    CHUNKER_TRY(BatchStream results, batch_chunk_files({files[i]}, ChunkingOptions::store()));
-    CHUNKER_TRY(const FileChunks chunks, std::move(results.next()->chunks));
+    CHUNKER_TRY(const FileChunks chunks, cut_file(files[i], stop));
     add_stretches(chunks, i, all);
+  }
+  if (all.empty()) {
+    return std::unexpected(usage_error("there is nothing to measure in an empty file", files[0]));
   }
   std::vector<ByteBuffer> contents;
   for (const Stretch& stretch : spread(all, sample_bytes)) {
-    CHUNKER_TRY(const auto file, resource::File::open_read(files[stretch.file_index]));
-    ByteBuffer content(static_cast<std::size_t>(stretch.size_bytes));
-    CHUNKER_TRY(const std::size_t read, file.read_at(stretch.offset_bytes, content.span()));
-    content.resize(read);
+    if (stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
+    CHUNKER_TRY(ByteBuffer content, content_of(stretch, files));
     contents.push_back(std::move(content));
   }
   return contents;
@@ -178,28 +201,29 @@ Result<void> bench_codecs(const CodecBenchFlags& flags, Session& session) {
     return std::unexpected(
         usage_error("--sample is a size above 0, for example 16M", flags.sample));
   }
-  std::vector<ByteBuffer> owned = made_up_contents();
-  if (!flags.files.empty()) {
-    CHUNKER_TRY(owned, contents_of_files(flags.files, *sample_bytes));
+  const std::stop_token stop = session.stop.get_token();
+  std::vector<ByteBuffer> owned;
+  if (flags.files.empty()) {
+    owned = made_up_contents();
+  } else {
+    CHUNKER_TRY(owned, contents_of_files(flags.files, *sample_bytes, stop));
   }
   const std::vector<Bytes> contents(owned.begin(), owned.end());
   print_introduction(flags, contents, session.console);
   Table table(session.console);
-  const std::stop_token stop = session.stop.get_token();
-  CHUNKER_TRY_VOID(
-      benchmark_codecs(contents, {.runs = flags.runs, .on_figures = [&](const auto& figures) {
-                                    table.add(figures);
-                                    return !stop.stop_requested();
-                                  }}));
-  if (stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
-  return {};
+  return benchmark_codecs(
+      contents, {.runs = flags.runs, .stop = stop, .on_figures = [&](const auto& figures) {
+                   table.add(figures);
+                   return true;
+                 }});
 }
 
 void add_codecs(CLI::App& bench, Session& session) {
   auto flags = std::make_shared<CodecBenchFlags>();
   CLI::App& command = *bench.add_subcommand("codecs", "Compare codecs and strategies");
-  add_words(command, "FILE", flags->files, "NARs, or any other files");
-  add_text(command, "--sample", flags->sample, "SIZE", "How much of their content to take (16M)");
+  auto* const files = add_words(command, "FILE", flags->files, "NARs, or any other files");
+  add_text(command, "--sample", flags->sample, "SIZE", "How much of their content to take (16M)")
+      ->needs(files);
   command.add_option("--runs", flags->runs, "How often each is measured (3)")
       ->option_text("N")
       ->check(CLI::Range(1, 1000));

@@ -2,6 +2,9 @@
 
 #include <vector>
 
+#include "base/try.hpp"
+#include "pipeline/frame_compressor.hpp"
+
 namespace chunker::cli {
 
 void CompressionFlags::add_to(CLI::App& command) {
@@ -18,20 +21,21 @@ void CompressionFlags::add_to(CLI::App& command) {
       .add_option("--min-ratio-threshold", options.min_ratio_threshold,
                   "Keep as it is what compresses to more than this share (0.95)")
       ->option_text("SHARE")
-      ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   command
       .add_option("--max-compression-time-ms", options.max_compression_time_ms,
                   "Compress a chunk that would take longer by something faster (0: no limit)")
       ->option_text("MS")
+      ->check(CLI::NonNegativeNumber)  // Else it would take -18446744073709551615 for 1.
       ->group(group);
 }
 
-CompressionOptions CompressionFlags::compression() const {
+Result<CompressionOptions> CompressionFlags::compression() const {
   CompressionOptions chosen = options;
   for (const CompressionStrategy known : kCompressionStrategies) {
     if (name(known) == strategy) chosen.strategy = known;
   }
+  CHUNKER_TRY_VOID(pipeline::CompressionPlan::check(*CodecRegistry::builtin(), chosen));
   return chosen;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "chunker/codec.hpp"
+#include "chunker/error.hpp"
 
 namespace chunker::cli {
 
@@ -13,7 +14,8 @@ struct CompressionFlags {
   CompressionOptions options;
 
   void add_to(CLI::App& command);
-  [[nodiscard]] CompressionOptions compression() const;
+  /// Errors: invalid_argument; codec_unavailable for a strategy whose codec this build lacks.
+  [[nodiscard]] Result<CompressionOptions> compression() const;
 };
 
 }  // namespace chunker::cli

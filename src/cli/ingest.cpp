@@ -99,7 +99,7 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
   CHUNKER_TRY_VOID(flags.sources.check());
   IngestOptions options;
   CHUNKER_TRY(options.chunking, flags.recipe.chunking());
-  const CompressionOptions compression = flags.compression.compression();
+  CHUNKER_TRY(const CompressionOptions compression, flags.compression.compression());
   options.strategy = compression.strategy;
   options.min_ratio_threshold = compression.min_ratio_threshold;
   options.max_compression_time_ms = compression.max_compression_time_ms;

@@ -10,7 +10,8 @@ namespace chunker::codec {
 namespace {
 
 // Unlike plain frames, these pay for a table that holds the whole base (bench/RESULTS.md, "Delta frames"): a place
-// for every eighth byte, since only every third is entered, and one of many repeats another.
+// for every eighth byte of the window, since only every third is entered, and one of many repeats another; 4 MB at
+// most.
 int hash_log(int window_log) { return std::clamp(window_log - 3, 17, 20); }
 constexpr int kWindowLogMin = 10;  // zstd's own ZSTD_WINDOWLOG_MIN.
 

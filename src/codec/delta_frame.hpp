@@ -9,14 +9,18 @@
 // gives other bytes of the same number.
 namespace chunker::codec {
 
+/// Whoever encodes or decodes holds both. The window reaches from the last byte of the content to the first of the
+/// base: the power of two above them together, so 16 MiB at most.
 inline constexpr std::size_t kDeltaBaseBytesMax = std::size_t{4} << 20;
 inline constexpr std::size_t kDeltaContentBytesMax = std::size_t{4} << 20;
-/// What a base has is found in long matches: a search that cares for nothing else is a sixth faster, as a whole
-/// program, than that of level 3, and its store 0.5 percent larger.
+/// zstd's fastest search, with a hash table that grows with the window. What a base has is found in long matches:
+/// a search that cares for nothing else takes an eighth less time, as a whole program, than that of level 3, for a
+/// store 0.5 percent larger.
 inline constexpr int kDeltaLevel = 1;
 
-/// Appends `content` as a frame for those who have `base`. `level` is that of zstd; contents that resemble the
-/// base take about as long as a plain frame, the indexing of the base included.
+/// Appends `content` as a frame for those who have `base`. `level` is that of zstd. By kDeltaLevel, contents that
+/// resemble the base take less time than a plain frame of level 3, the indexing of the base included; others take
+/// half as much again.
 /// Errors: invalid_argument for a content or a base beyond the bounds, codec_failed; `output` is then as it was.
 [[nodiscard]] Result<void> compress_with_base(Bytes content, Bytes base, int level,
                                               CompressionScratch& scratch, ByteBuffer& output);

@@ -44,15 +44,17 @@ std::size_t SharedWindows::place_of(std::uint64_t hash) const noexcept {
   return kNoPlace;
 }
 
-std::size_t SharedWindows::take(std::span<const std::uint64_t> other) noexcept {
-  std::size_t count = 0;
+std::size_t SharedWindows::take(std::span<const std::uint64_t> other, std::size_t count_min) {
+  places_.clear();
   for (const std::uint64_t hash : other) {
     const std::size_t place = place_of(hash);
     if (place == kNoPlace || table_[place] == 0 || taken_[place]) continue;
     taken_[place] = true;
-    ++count;
+    places_.push_back(place);
   }
-  return count;
+  if (places_.size() >= count_min) return places_.size();
+  for (const std::size_t place : places_) taken_[place] = false;
+  return 0;
 }
 
 }  // namespace chunker::delta

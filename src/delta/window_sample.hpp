@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,15 +17,16 @@ inline constexpr std::size_t kSampledWindowBytes = 32;
 /// One window of so many is sampled.
 inline constexpr std::size_t kSampledOneOf = 128;
 
-/// Hashes of windows, in no order, some perhaps several times. The same bytes have the same ones for ever: features are
-/// made of them (vectors/similarity.json).
+/// Hashes of windows, in no order, some perhaps several times. The same bytes have the same ones for ever: features
+/// are made of them (vectors/similarity.json).
 using WindowSample = std::vector<std::uint64_t>;
 
-/// Empty for what is shorter than a window. Several GB/s with AVX2. No more than one hash in 16 bytes, whatever the content.
+/// Empty for what is shorter than a window. Several GB/s with AVX2. No more than one hash in 16 bytes, whatever the
+/// content.
 [[nodiscard]] WindowSample sample_windows(Bytes content);
 
 /// Counts what of one content others have.
-/// Owns:    a table of the content's sample.
+/// Owns:    a table of the content's sample; a list of what was taken last.
 /// Threads: movable.
 /// Errors:  none.
 /// Cost:    16 bytes and about 2 ns per sampled window.
@@ -34,8 +34,9 @@ class SharedWindows {
  public:
   explicit SharedWindows(std::span<const std::uint64_t> content);
 
-  /// How many windows of the content are in `other` and were in none before it.
-  [[nodiscard]] std::size_t take(std::span<const std::uint64_t> other) noexcept;
+  /// How many windows of the content are in `other` and were taken from none before it. If they are fewer than
+  /// `count_min`, none is taken: others may have them.
+  [[nodiscard]] std::size_t take(std::span<const std::uint64_t> other, std::size_t count_min);
   /// How many different windows the content has.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -44,6 +45,7 @@ class SharedWindows {
 
   std::vector<std::uint64_t> table_;  ///< Open addressing; 0 where nothing is.
   std::vector<bool> taken_;
+  std::vector<std::size_t> places_;  ///< Those of the last take().
   std::size_t size_ = 0;
 };
 

@@ -7,9 +7,7 @@
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
-#include "chunker/content_type.hpp"
 #include "codec/builtin.hpp"
-#include "pipeline/codec_chooser.hpp"
 #include "pipeline/frame_compressor.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/ratio_history.hpp"
@@ -20,25 +18,23 @@ namespace {
 
 /// What all chunks of a batch are compressed with.
 struct Methods {
-  std::optional<CompressionCodec> codec{};          ///< For all, whatever they hold;
-  std::optional<pipeline::CodecChooser> chooser{};  ///< else what suits each.
-  std::optional<EncoderDictionary> dictionary{};    ///< For small ones, with `small_codec`.
+  std::shared_ptr<const pipeline::CompressionPlan> plan{};
+  std::optional<EncoderDictionary> dictionary{};  ///< For small ones, with `small_codec`.
   std::optional<CompressionCodec> small_codec{};
-
-  [[nodiscard]] const CompressionCodec& codec_for(Bytes raw, CompressionScratch& scratch) const {
-    return codec ? *codec : chooser->choose(raw, profile_content(raw), scratch);
-  }
 };
 
 Result<Methods> methods_for(CompressionStrategy strategy, const BatchCompressionOptions& options) {
-  if (options.codec) {
-    if (options.dictionary == nullptr) return Methods{.codec = options.codec};
-    return base::fail(ErrorCode::invalid_argument, "a dictionary has a codec of its own");
-  }
+  const CompressionOptions how{strategy, options.min_ratio_threshold,
+                               options.max_compression_time_ms};
   Methods methods;
-  CHUNKER_TRY(methods.chooser,
-              pipeline::CodecChooser::make(*options.codecs, strategy,
-                                           pipeline::CompressionPlan::thread_time));
+  if (options.codec) {
+    if (options.dictionary != nullptr) {
+      return base::fail(ErrorCode::invalid_argument, "a dictionary has a codec of its own");
+    }
+    CHUNKER_TRY(methods.plan, pipeline::CompressionPlan::make_for(*options.codec, how));
+    return methods;
+  }
+  CHUNKER_TRY(methods.plan, pipeline::CompressionPlan::make(*options.codecs, how));
   if (options.dictionary == nullptr) return methods;
   CHUNKER_TRY(methods.small_codec, options.codecs->for_strategy(strategy));
   if (methods.small_codec->id() != CodecId::zstd) {
@@ -56,37 +52,46 @@ Result<Methods> methods_for(CompressionStrategy strategy, const BatchCompression
 }  // namespace
 
 struct BatchCompressor::State {
-  pipeline::Pool<CompressionScratch> scratches;
+  pipeline::Pool<pipeline::FrameCompressor> compressors;
   pipeline::RatioHistory history;
 
   Result<CompressedChunk> compress(Bytes raw, const Methods& methods) {
     return pipeline::catching([&] {
-      auto scratch = scratches.take();
-      auto compressed = compress(raw, methods, *scratch);
-      scratches.give(std::move(scratch));
+      auto compressor = compressors.take();
+      compressor->follow(methods.plan);
+      auto compressed = compress(raw, methods, *compressor);
+      compressors.give(std::move(compressor));
       return compressed;
     });
   }
 
  private:
-  Result<CompressedChunk> compress(Bytes raw, const Methods& methods, CompressionScratch& scratch) {
+  Result<CompressedChunk> compress(Bytes raw, const Methods& methods,
+                                   pipeline::FrameCompressor& compressor) {
     const bool small = methods.dictionary && raw.size() <= kDictionaryPaysBytesMax;
-    const CompressionCodec& codec = small ? *methods.small_codec : methods.codec_for(raw, scratch);
-    CompressedChunk chunk{.codec = codec.id(), .raw_bytes = raw.size(), .payload = {}};
+    const CompressionCodec* codec = small ? &*methods.small_codec : compressor.choose(raw);
+    if (codec == nullptr) return as_it_is(raw);
+    CompressedChunk chunk{.raw_bytes = raw.size(), .payload = {}};
     if (small) chunk.dictionary = methods.dictionary->id();
-    const AlgorithmInfo algorithm = codec.info();
-    base::warn_if_deprecated(algorithm);
-    chunk.payload.reserve(history.expected_bytes(algorithm, chunk.dictionary, raw.size()));
+    const AlgorithmInfo chosen = codec->info();
+    base::warn_if_deprecated(chosen);
+    chunk.payload.reserve(history.expected_bytes(chosen, chunk.dictionary, raw.size()));
     const std::size_t expected = chunk.payload.capacity();
-    CHUNKER_TRY_VOID(small ? methods.dictionary->compress(raw, scratch, chunk.payload)
-                           : codec.compress(raw, scratch, chunk.payload));
-    history.add(algorithm, chunk.dictionary, raw.size(), chunk.payload.size(),
-                expected != 0 && chunk.payload.capacity() != expected);
-    if (codec.id() != CodecId::none && static_cast<double>(chunk.payload.size()) >=
-                                           kMinRatioThreshold * static_cast<double>(raw.size())) {
-      return CompressedChunk{.raw_bytes = raw.size(), .payload = ByteBuffer(raw)};
+    if (small) {
+      CHUNKER_TRY_VOID(methods.dictionary->compress(raw, compressor.scratch(), chunk.payload));
+    } else {
+      CHUNKER_TRY(codec, compressor.compress_by(*codec, raw, chunk.payload));
     }
+    if (codec == nullptr) return as_it_is(raw);
+    history.add(codec->info(), chunk.dictionary, raw.size(), chunk.payload.size(),
+                expected != 0 && chunk.payload.capacity() != expected);
+    if (methods.plan->gains_too_little(chunk.payload.size(), raw)) return as_it_is(raw);
+    chunk.codec = codec->id();
     return chunk;
+  }
+
+  static CompressedChunk as_it_is(Bytes raw) {
+    return {.raw_bytes = raw.size(), .payload = ByteBuffer(raw)};
   }
 };
 

@@ -20,8 +20,9 @@ using Clock = std::function<std::chrono::nanoseconds()>;
 /// The rule: each codec's pace, in ns a byte for both ways together, is measured once, on bytes that are always
 /// the same, and rounded to a power of two: so the choice depends on the content alone as long as the machine is
 /// about as fast. A sample of the content then costs, by each codec, its compressed bytes times 400 ns, and its
-/// bytes times the pace. The least wins; among equals the fastest, then the one that was registered first. A codec that would lose
-/// even if it left a quarter less than the best so far is not tried: a slow one costs nothing where it cannot win.
+/// bytes times the pace. The least wins; among equals the fastest, then the one that was registered first. A codec
+/// that would lose even if it left a quarter less than the best so far is not tried: a slow one costs nothing where
+/// it cannot win.
 ///
 /// Owns:    a share of the codecs.
 /// Threads: shared.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <stop_token>
 #include <vector>
 
 #include "base/catching.hpp"
@@ -34,8 +35,11 @@ auto timed(double& total, Work work) {
 
 class Meter {
  public:
-  Meter(std::span<const Bytes> contents, const CodecRegistry& codecs, unsigned runs)
-      : contents_(contents), codecs_(codecs), runs_(std::max(1U, runs)) {}
+  Meter(std::span<const Bytes> contents, const CodecBenchmark& benchmark)
+      : contents_(contents),
+        codecs_(*benchmark.codecs),
+        runs_(std::max(1U, benchmark.runs)),
+        stop_(benchmark.stop) {}
 
   Result<CodecFigures> measure(std::string name, bool is_strategy, const Compress& compress) {
     CodecFigures figures{.name = std::move(name), .is_strategy = is_strategy};
@@ -45,6 +49,7 @@ class Meter {
       compressing.push_back(0);
       decompressing.push_back(0);
       for (const Bytes content : contents_) {
+        if (stop_.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
         auto done = measure(content, compress, compressing.back(), decompressing.back());
         if (!done) return std::unexpected(std::move(done).error().within(figures.name));
         figures.raw_bytes += content.size();
@@ -76,6 +81,7 @@ class Meter {
   std::span<const Bytes> contents_;
   const CodecRegistry& codecs_;
   unsigned runs_;
+  std::stop_token stop_;
   CompressionScratch scratch_;
   ByteBuffer frame_, back_;
 };
@@ -101,7 +107,7 @@ Result<CodecFigures> measure_strategy(Meter& meter, const CodecRegistry& codecs,
 
 Result<void> benchmark_all(std::span<const Bytes> contents, const CodecBenchmark& benchmark) {
   const CodecRegistry& codecs = *benchmark.codecs;
-  Meter meter(contents, codecs, benchmark.runs);
+  Meter meter(contents, benchmark);
   for (const CompressionCodec& codec : codecs.codecs()) {
     CHUNKER_TRY(const CodecFigures figures, measure_codec(meter, codec));
     if (benchmark.on_figures && !benchmark.on_figures(figures)) return {};

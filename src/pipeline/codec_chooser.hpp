@@ -24,6 +24,11 @@ class CodecChooser {
   [[nodiscard]] static Result<CodecChooser> make(const CodecRegistry& registry,
                                                  CompressionStrategy strategy, const Clock& now);
 
+  /// One that knows a single codec, and none that is faster.
+  [[nodiscard]] static CodecChooser always(const CompressionCodec& codec) {
+    return {{codec, codec}, {codec, codec}};
+  }
+
   /// The codec for content of this profile; valid as long as this.
   [[nodiscard]] const CompressionCodec& choose(Bytes content, const ContentProfile& profile,
                                                CompressionScratch& scratch) const;

@@ -19,11 +19,16 @@ constexpr double kVersionShareMax = 0.8;
 constexpr double kSimilarShareMax = 0.4;
 /// How many similar chunks are looked at, for each chunk of the content.
 constexpr std::size_t kSimilarPerChunk = 2;
-/// A chunk that has no more of the content than this, or than an eighth of itself, is not worth decoding for it.
+/// A chunk that has less of the content than this, or than an eighth of itself, is not worth decoding for it.
 constexpr std::uint64_t kSharedBytesMin = 4 << 10;
 /// What shares less than one window of so many seldom makes a delta worth keeping (bench/RESULTS.md, "Delta
 /// frames").
 constexpr std::size_t kSharedOneOf = 8;
+
+std::size_t windows_wanted(std::uint64_t chunk_bytes) noexcept {
+  const std::uint64_t bytes = std::min(kSharedBytesMin, chunk_bytes / 8);
+  return static_cast<std::size_t>((bytes + delta::kSampledOneOf - 1) / delta::kSampledOneOf);
+}
 
 }  // namespace
 
@@ -94,10 +99,9 @@ Result<DeltaEncoder::Base> DeltaEncoder::choose_base(std::span<const Digest> sug
     CHUNKER_TRY(const Bytes bytes, frame->chunk(digest, location, parts_->options.hash));
     if (!sample_.empty()) {
       CHUNKER_TRY(const auto sample, frame->sample(digest, location, parts_->options.hash));
-      const std::size_t count = windows.take(*sample);
+      const std::size_t count = windows.take(*sample, windows_wanted(location.chunk_bytes));
+      if (count == 0) continue;
       shared += count;
-      const auto wanted = std::min(kSharedBytesMin, location.chunk_bytes / 8);
-      if (count * delta::kSampledOneOf < wanted) continue;
     }
     add(candidate, bytes, base);
   }

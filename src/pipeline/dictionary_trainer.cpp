@@ -1,6 +1,8 @@
 #include <deque>
 #include <optional>
+#include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/catching.hpp"
@@ -26,18 +28,42 @@ struct DictionaryTraining::State {
   base::Condition changed;
   std::optional<Outcome> outcome CHUNKER_GUARDED_BY(mutex){};
   std::coroutine_handle<> waiting CHUNKER_GUARDED_BY(mutex){};
+  bool went_on CHUNKER_GUARDED_BY(mutex) = false;                ///< The coroutine.
+  std::optional<Error> not_resumed CHUNKER_GUARDED_BY(mutex){};  ///< What kept it from that.
 
+  /// A coroutine that `resume_on` threw instead of taking goes on here, since nobody else would ever resume it.
+  /// What a coroutine itself lets escape is dropped: whoever trains has others to serve.
   void finish(Outcome result) CHUNKER_EXCLUDES(mutex) {
-    std::coroutine_handle<> to_resume;
-    {
-      const base::Lock lock(mutex);
-      outcome = std::move(result);
-      to_resume = std::exchange(waiting, nullptr);
-      changed.notify_all();
-    }
-    if (!to_resume) return;
-    if (options.resume_on) return options.resume_on(to_resume);
-    to_resume.resume();
+    const std::coroutine_handle<> handle = settle(std::move(result));
+    if (!handle) return;
+    auto resumed = base::catching([&]() -> Result<void> {
+      if (options.resume_on) {
+        options.resume_on(handle);
+      } else {
+        handle.resume();
+      }
+      return {};
+    });
+    if (resumed || !is_left_with(std::move(resumed).error())) return;
+    std::ignore = base::catching([&]() -> Result<void> {
+      handle.resume();
+      return {};
+    });
+  }
+
+ private:
+  std::coroutine_handle<> settle(Outcome result) CHUNKER_EXCLUDES(mutex) {
+    const base::Lock lock(mutex);
+    outcome = std::move(result);
+    changed.notify_all();
+    return std::exchange(waiting, nullptr);
+  }
+
+  /// Whether the coroutine has not gone on; then that is what it will be told.
+  bool is_left_with(Error error) CHUNKER_EXCLUDES(mutex) {
+    const base::Lock lock(mutex);
+    if (!went_on) not_resumed = std::move(error).within("resume_on");
+    return !went_on;
   }
 };
 
@@ -49,6 +75,13 @@ bool DictionaryTraining::ready() const {
 DictionaryTraining::Outcome DictionaryTraining::get() const {
   const base::Lock lock(state_->mutex);
   while (!state_->outcome) state_->changed.wait(state_->mutex);
+  return *state_->outcome;
+}
+
+DictionaryTraining::Outcome DictionaryTraining::await_resume() const {
+  const base::Lock lock(state_->mutex);
+  state_->went_on = true;
+  if (state_->not_resumed) return std::unexpected(*state_->not_resumed);
   return *state_->outcome;
 }
 

@@ -16,7 +16,8 @@
 #include "store/writer.hpp"
 
 // The way in (ARCHITECTURE.md, "The life of one chunk"): read, references taken out, cut, hash, known?, delta or
-// compress, pack, manifest, durable, acknowledged. Each NAR's stages are in nar_ingest.cpp; here many NARs run side by side.
+// compress, pack, manifest, durable, acknowledged. Each NAR's stages are in nar_ingest.cpp; here many NARs run side by
+// side.
 namespace chunker {
 namespace {
 

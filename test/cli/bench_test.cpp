@@ -1,4 +1,10 @@
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <utility>
 
 #include "cli/cli_fixture.hpp"
 
@@ -49,6 +55,42 @@ TEST_F(CliBench, MistakesAreSaid) {
   EXPECT_EQ(chunker({"bench", "codecs", "--sample", "0"}).exit, 2);
   EXPECT_EQ(chunker({"bench", "codecs", "--runs", "0"}).exit, 2);
   EXPECT_EQ(chunker({"bench", "codecs", "absent.nar"}).exit, 1);
+}
+
+TEST_F(CliBench, ASampleIsOneOfFiles) {
+  const Outcome outcome = chunker({"bench", "codecs", "--runs", "1", "--sample", "1M"});
+  EXPECT_EQ(outcome.exit, 2);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, testing::HasSubstr("--sample requires FILE"));
+}
+
+TEST_F(CliBench, WhatHasNoContentToMeasureIsRefused) {
+  write_file(path("empty"), "");
+  std::filesystem::create_directory(path("folder"));
+  for (const auto& [file, reason] :
+       {std::pair("empty", "nothing to measure"), std::pair("folder", "no directories")}) {
+    const Outcome outcome = chunker({"bench", "codecs", "--runs", "1", file});
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, testing::HasSubstr(reason));
+    EXPECT_THAT(outcome.err, testing::HasSubstr(file));
+  }
+  add_nar("a.nar", 1, 100'000);
+  EXPECT_EQ(chunker({"bench", "codecs", "--runs", "1", "empty", "a.nar"}).exit, 0);
+}
+
+TEST_F(CliBench, ASignalEndsTheReadingOfFiles) {
+  write_file(path("zeros"), "");
+  std::filesystem::resize_file(path("zeros"),
+                               std::uintmax_t{256} << 30);  // Takes no room, but minutes.
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Running program({"bench", "codecs", path("zeros")});
+    ::usleep(300'000);  // It reads by now.
+    const auto begin = std::chrono::steady_clock::now();
+    program.send(signal);
+    EXPECT_EQ(program.finish().exit, 128 + signal);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  }
 }
 
 }  // namespace

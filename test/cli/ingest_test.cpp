@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <map>
 
 #include "cli/cli_fixture.hpp"
 
@@ -252,6 +253,30 @@ TEST_F(CliIngest, RecipesAndStrategiesAreObeyed) {
   EXPECT_GT(chunks_by({"--algorithm", "rabin_karp", "--nar-mode", "biased", "--threads", "1"})
                 .at("chunks"),
             0);
+}
+
+TEST_F(CliIngest, NumbersThatCannotBeMeantAreRefusedBeforeAStoreIsMade) {
+  add_nar("a.nar");
+  const std::map<std::string, std::vector<std::string>> wrong{
+      {"--min-ratio-threshold", {"nan", "-nan", "inf", "-inf", "-0.1", "1.01", "1e999", "", "x"}},
+      {"--max-compression-time-ms",
+       {"nan", "inf", "-1", "-18446744073709551615", "4294967296", "1.5", "", "x"}},
+      {"--threads", {"nan", "inf", "-1", "1025", "-18446744073709551615", "1.5", "", "x"}},
+      {"--pack-size",
+       {"nan", "inf", "-1", "0", "1.5", "99999999999999999999", "99999999999T", "x"}},
+      {"--normalization", {"nan", "inf", "-1", "4", "256", "1.5", "", "x"}},
+      {"--seed", {"nan", "inf", "-1", "1.5", "18446744073709551616", "x"}},
+      {"--chunk-sizes",
+       {"nan:1M:2M", "inf:inf:inf", "-1:64K:256K", "0:0:0", "1M:64K:2M",
+        "1K:2K:99999999999999999999", "64K:256K", "x"}}};
+  for (const auto& [flag, values] : wrong) {
+    for (const std::string& value : values) {
+      const Outcome outcome = on_store({"ingest", flag + "=" + value, "a.nar"});
+      EXPECT_EQ(outcome.exit, 2) << flag << " " << value << ": " << outcome.err;
+      EXPECT_EQ(outcome.out, "");
+      ASSERT_FALSE(std::filesystem::exists(store())) << flag << " " << value;
+    }
+  }
 }
 
 TEST_F(CliIngest, ASecondWriterIsTurnedAwayForNow) {

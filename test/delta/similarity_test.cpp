@@ -139,7 +139,7 @@ TEST(WindowSample, HashesThatAreMadeToCollideCostLittle) {
   for (std::uint64_t i = 1; i <= 100'000; ++i) colliding.push_back(i << 40 | 5);
   SharedWindows windows(colliding);
   EXPECT_LE(windows.size(), 64U) << "what finds no place soon is left out";
-  EXPECT_LE(windows.take(colliding), 64U);
+  EXPECT_LE(windows.take(colliding, 1), 64U);
 }
 
 TEST(WindowSample, AllScansFindTheSame) {
@@ -166,14 +166,23 @@ TEST(WindowSample, SharedWindowsTellHowMuchIsShared) {
   const WindowSample content = sample_windows(Bytes(all).first(128 << 10));
   SharedWindows windows(content);
   EXPECT_EQ(windows.size(), as_set(content).size());
-  EXPECT_EQ(windows.take(sample_windows(Bytes(all).last(128 << 10))), 0U);
-  const std::size_t quarter = windows.take(sample_windows(Bytes(all).first(32 << 10)));
+  EXPECT_EQ(windows.take(sample_windows(Bytes(all).last(128 << 10)), 1), 0U);
+  const std::size_t quarter = windows.take(sample_windows(Bytes(all).first(32 << 10)), 1);
   EXPECT_NEAR(static_cast<double>(quarter), static_cast<double>(windows.size()) / 4,
               static_cast<double>(windows.size()) / 10);
   // What was taken is not taken again.
-  EXPECT_EQ(windows.take(sample_windows(Bytes(all).first(32 << 10))), 0U);
-  EXPECT_EQ(windows.take(sample_windows(all)), windows.size() - quarter);
-  EXPECT_EQ(SharedWindows({}).take(content), 0U);
+  EXPECT_EQ(windows.take(sample_windows(Bytes(all).first(32 << 10)), 1), 0U);
+  EXPECT_EQ(windows.take(sample_windows(all), 1), windows.size() - quarter);
+  EXPECT_EQ(SharedWindows({}).take(content, 1), 0U);
+}
+
+TEST(WindowSample, WhatIsTooLittleForOneIsLeftToTheNext) {
+  const Chunk all = xorshift(64 << 10, 6);
+  const WindowSample content = sample_windows(all);
+  SharedWindows windows(content);
+  EXPECT_EQ(windows.take(content, windows.size() + 1), 0U);
+  EXPECT_EQ(windows.take(content, windows.size()), windows.size());
+  EXPECT_EQ(windows.take(content, 0), 0U) << "they are taken";
 }
 
 }  // namespace

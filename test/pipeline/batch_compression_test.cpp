@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "chunker/log.hpp"
 #include "codec/dictionary_samples.hpp"
 #include "codec/toy_codec.hpp"
+#include "pipeline/frame_compressor.hpp"
 #include "pipeline/store_fixture.hpp"
 
 namespace chunker {
@@ -262,6 +264,71 @@ TEST_F(BatchCompression, R7_5_AFailedChunkIsAnErrorAmongResults) {
         EXPECT_EQ(all[i].value(), contents[i]);
       }
     }
+  }
+}
+
+TEST_F(BatchCompression, R15_5_WhatIsCompressedAlreadyIsLeftAsItIsWithoutTrying) {
+  const BatchCompressor compressor;
+  chunks_of({random_bytes(1, 200'000)});
+  expect_all_back(compressor.compress(chunks_, CompressionStrategy::balanced));
+  EXPECT_EQ(taken_[0].codec, CodecId::none);
+  EXPECT_TRUE(compressor.stats().empty());
+  // Whoever names a codec may know better.
+  all_of(compressor.compress(chunks_, CompressionStrategy::balanced, watched()), with_toy());
+  EXPECT_EQ(calls_.rooms.size(), 1U);
+}
+
+TEST_F(BatchCompression, R15_6_WhatGainsTooLittleIsKeptAsItIs) {
+  chunks_of({random_text(1, 50'000)});
+  for (const double threshold : {0.0, 1.0}) {
+    taken_.clear();
+    expect_all_back(
+        batch_compress(chunks_, CompressionStrategy::balanced, {.min_ratio_threshold = threshold}));
+    EXPECT_EQ(taken_[0].codec, threshold > 0 ? CodecId::zstd : CodecId::none);
+  }
+  BatchCompressionOptions with_codec = watched();
+  for (const double threshold : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
+    with_codec.min_ratio_threshold = threshold;
+    for (const auto& options :
+         {BatchCompressionOptions{.min_ratio_threshold = threshold}, with_codec}) {
+      const auto refused = batch_compress(chunks_, CompressionStrategy::balanced, options);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    }
+  }
+}
+
+TEST_F(BatchCompression, R15_7_WhatTakesTooLongIsCompressedByAFasterLevel) {
+  using enum CompressionStrategy;
+  chunks_of({random_text(1, 2 << 20)});
+  expect_all_back(batch_compress(chunks_, balanced));
+  // Level 19 takes a second or more.
+  expect_all_back(batch_compress(chunks_, smallest, {.max_compression_time_ms = 150}));
+  ASSERT_EQ(taken_.size(), 2U);
+  EXPECT_EQ(taken_[1].codec, CodecId::zstd);
+  EXPECT_GE(taken_[1].payload.size(), taken_[0].payload.size()) << "level 3, or an even faster one";
+}
+
+/// Computes for some time, and does not ask whether to stop.
+struct BusyCodec : test::ToyCodec {
+  [[nodiscard]] Result<void> compress(Bytes input, CompressionScratch& scratch,
+                                      ByteBuffer& output) const {
+    const auto end = pipeline::CompressionPlan::thread_time() + std::chrono::milliseconds(20);
+    while (pipeline::CompressionPlan::thread_time() < end) continue;
+    return ToyCodec::compress(input, scratch, output);
+  }
+};
+
+TEST_F(BatchCompression, R15_7_WithACodecOfItsOwnThereIsNoFasterOne) {
+  chunks_of({std::string(100'000, 'a')});
+  const auto busy = CompressionCodec::of(BusyCodec{});
+  for (const std::uint32_t limit_ms : {0U, 5U}) {
+    taken_.clear();
+    const auto all =
+        all_of(batch_compress(chunks_, {}, {.codec = busy, .max_compression_time_ms = limit_ms}),
+               with_toy());
+    EXPECT_EQ(all[0].value(), contents_[0]);
+    EXPECT_EQ(taken_[0].codec, limit_ms == 0 ? busy.id() : CodecId::none);
   }
 }
 

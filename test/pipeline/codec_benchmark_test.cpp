@@ -65,6 +65,20 @@ TEST_F(CodecBenchmarkTest, EndsWhenItIsToldTo) {
   EXPECT_EQ(names_.size(), 2U);
 }
 
+TEST_F(CodecBenchmarkTest, CanBeStopped) {
+  std::stop_source stop;
+  std::size_t measured = 0;
+  const auto stopped =
+      benchmark_codecs(contents_, {.runs = 1, .stop = stop.get_token(), .on_figures = [&](auto&) {
+                                     ++measured;
+                                     stop.request_stop();
+                                     return true;
+                                   }});
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::cancelled);
+  EXPECT_EQ(measured, 1U);
+}
+
 TEST_F(CodecBenchmarkTest, NoContentIsNoTrouble) {
   contents_.clear();
   ASSERT_TRUE(run(*CodecRegistry::builtin()));

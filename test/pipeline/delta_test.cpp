@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 
+#include "codec/delta_frame.hpp"
 #include "pipeline/delta_encoder.hpp"
 #include "pipeline/older_version.hpp"
 #include "pipeline/store_fixture.hpp"
 #include "store/pack.hpp"
+#include "store/pack_writer.hpp"
 #include "store/parts.hpp"
 
 namespace chunker {
@@ -36,6 +38,22 @@ class Deltas : public test::StoreFixture {
     return take_in(store, {{name_of_version(version), nar_of_version(version)}}, options);
   }
   const IngestedNar& reported(unsigned version) { return *reported_.at(name_of_version(version)); }
+
+  /// Takes NARs in that are a single plain chunk each; those chunks.
+  std::vector<ChunkReference> take_in_whole(Store& store,
+                                            const std::map<std::string, std::string>& nars) {
+    IngestOptions options;
+    options.deltas = false;
+    EXPECT_OK(take_in(store, nars, options));
+    std::vector<ChunkReference> chunks;
+    for (const auto& [name, nar] : nars) {
+      const auto manifest = store.manifest(reported_.at(name)->nar_sha256);
+      EXPECT_OK(manifest);
+      EXPECT_EQ(manifest->chunks.size(), 1U) << name;
+      chunks.push_back(manifest->chunks.at(0));
+    }
+    return chunks;
+  }
 
   /// Every delta frame of the store, and whether each chunk of its base lies in a plain frame.
   static std::size_t count_deltas_and_check_depth(const Store& store) {
@@ -134,6 +152,98 @@ TEST_F(Deltas, WhatResemblesSomethingElsewhereIsADeltaOfThat) {
   EXPECT_GT(count_deltas_and_check_depth(*store), 0U);
   EXPECT_EQ(give_back(*store, "unrelated-7.nar").value_or(""), new_nar);
   expect_clean(*store);
+}
+
+// Two chunks have half each of what a third one has, and too little to be worth decoding.
+TEST_F(Deltas, WhatIsLeftOutOfABaseTakesNothingFromTheNextChunk) {
+  auto store = open();
+  ASSERT_OK(store);
+  const std::string shared = random_bytes(1, 4096), content = shared + random_bytes(2, 13'000);
+  const auto chunks = take_in_whole(
+      *store, {{"1.nar", test::make_nar({{"f", shared.substr(0, 2048) + random_bytes(3, 60'000)}})},
+               {"2.nar", test::make_nar({{"f", shared.substr(2048) + random_bytes(4, 60'000)}})},
+               {"3.nar", test::make_nar({{"f", shared}})}});
+  const std::vector<Digest> suggested{chunks[0].digest, chunks[1].digest, chunks[2].digest};
+  const std::vector<ChunkReference> itself{{store->hash().hash(bytes_of(content)), content.size()}};
+  pipeline::DeltaEncoder encoder(store->parts());
+  const auto delta = encoder.encode(bytes_of(content), itself, suggested);
+  ASSERT_OK(delta);
+  ASSERT_TRUE(*delta);
+  EXPECT_EQ((*delta)->base, std::vector<Digest>{chunks[2].digest});
+  EXPECT_LT((*delta)->payload.size(), 13'200U);
+}
+
+/// Each of two chunks as a delta of the other: no writer of ours makes that.
+class DeltaCircle : public Deltas {
+ protected:
+  void make_circle() {
+    auto store = open();
+    ASSERT_OK(store);
+    const auto chunks = take_in_whole(*store, nars_);
+    auto& parts = store->parts();
+    auto pack = store::PackWriter::begin(parts);
+    ASSERT_OK(pack);
+    const std::string contents[] = {nars_.at("a.nar"), nars_.at("b.nar")};
+    for (const std::size_t i : {0U, 1U}) {
+      CompressionScratch scratch;
+      ByteBuffer payload;
+      ASSERT_OK(codec::compress_with_base(bytes_of(contents[i]), bytes_of(contents[1 - i]),
+                                          codec::kDeltaLevel, scratch, payload));
+      ASSERT_OK(pack->add_frame({.payload_bytes = payload.size(),
+                                 .codec = CodecId::zstd,
+                                 .flags = store::kDeltaFrame,
+                                 .chunks = {chunks[i]},
+                                 .base = {chunks[1 - i].digest}},
+                                payload));
+    }
+    ASSERT_OK(pack->commit(parts.index->highest_sequence().value() + 1));
+  }
+
+  const std::map<std::string, std::string> nars_{
+      {"a.nar", test::make_nar({{"f", random_text(1, 20'000)}})},
+      {"b.nar", test::make_nar({{"f", random_text(2, 20'000)}})}};
+};
+
+TEST_F(DeltaCircle, IsAClearErrorOfWhoReads) {
+  make_circle();
+  const auto store = open(StoreAccess::read);
+  ASSERT_OK(store);
+  for (const auto& [name, nar] : nars_) {
+    const auto restored = give_back(*store, name);
+    ASSERT_FALSE(restored) << name;
+    EXPECT_EQ(restored.error().code, ErrorCode::store_corrupt);
+    EXPECT_EQ(restored.error().what, "deltas need deltas without end");
+  }
+}
+
+TEST_F(DeltaCircle, IsToldByVerifyWhichNamesBothNars) {
+  make_circle();
+  const auto store = open(StoreAccess::read);
+  ASSERT_OK(store);
+  std::vector<std::string> problems;
+  const auto report = verify(*store, {.content = true},
+                             [&](const Error& error) { problems.push_back(describe(error)); });
+  ASSERT_OK(report);
+  EXPECT_EQ(report->nars_damaged, 2U);
+  using testing::Contains, testing::HasSubstr;
+  EXPECT_THAT(problems, Contains(HasSubstr("deltas need deltas without end")).Times(2));
+  EXPECT_THAT(problems, Contains(HasSubstr("a.nar")));
+  EXPECT_THAT(problems, Contains(HasSubstr("b.nar")));
+}
+
+TEST_F(DeltaCircle, EndsTheRebuildingOfAnIndexToo) {
+  make_circle();
+  std::vector<std::string> problems;
+  const auto rebuilt = rebuild_index(directory_.path() / "store", [&](const Error& error) {
+    problems.push_back(describe(error));
+  });
+  ASSERT_OK(rebuilt);
+  EXPECT_EQ(rebuilt->nars_damaged, 2U);
+  EXPECT_EQ(problems.size(), 2U);
+  auto store = open();
+  ASSERT_OK(store);
+  ASSERT_OK(take_in(*store, nars_));
+  for (const auto& [name, nar] : nars_) EXPECT_EQ(give_back(*store, name).value_or(""), nar);
 }
 
 // The base's NAR is gone; what others need of it stays, through as many collections as one likes.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <latch>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "chunker/dictionary_training.hpp"
@@ -92,6 +93,39 @@ TEST_F(Trainer, R4_5_ACoroutineGoesOnWhereItIsToldTo) {
   ASSERT_TRUE(seen.outcome);
   EXPECT_OK(*seen.outcome);
   EXPECT_EQ(seen.thread, std::this_thread::get_id());
+}
+
+TEST_F(Trainer, R4_5_ACoroutineThatNobodyTakesGoesOnWithWhatWasThrown) {
+  DictionaryTrainer trainer(cache_);
+  const auto refuse = [](std::coroutine_handle<>) {
+    throw std::runtime_error("the pool is closed");
+  };
+  Seen seen;
+  const auto training =
+      trainer.train(test::small_files(300), {.dictionary_bytes_max = 2048, .resume_on = refuse});
+  wait_for(training, seen);
+  seen.done.wait();
+  ASSERT_FALSE(*seen.outcome);
+  EXPECT_EQ(seen.outcome->error().code, ErrorCode::internal);
+  EXPECT_EQ(seen.outcome->error().context, "resume_on: the pool is closed");
+  // The dictionary is there all the same, and the next one follows.
+  ASSERT_OK(training.get());
+  EXPECT_OK(trainer.train(test::small_files(300), {.dictionary_bytes_max = 2048}).get());
+}
+
+TEST_F(Trainer, R4_5_WhatIsThrownAfterTheCoroutineWentOnIsDropped) {
+  DictionaryTrainer trainer(cache_);
+  const auto resume_and_throw = [](std::coroutine_handle<> waiting) {
+    waiting.resume();
+    throw 42;
+  };
+  Seen seen;
+  wait_for(trainer.train(test::small_files(300),
+                         {.dictionary_bytes_max = 2048, .resume_on = resume_and_throw}),
+           seen);
+  seen.done.wait();
+  EXPECT_OK(*seen.outcome);
+  EXPECT_OK(trainer.train(test::small_files(300), {.dictionary_bytes_max = 2048}).get());
 }
 
 TEST_F(Trainer, R4_2_WhatTheCacheHasIsNotTrainedAgain) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "pipeline/store_fixture.hpp"
+#include "store/parts.hpp"
 
 // rebuild_index() says what is lost.
 namespace chunker {
@@ -78,6 +79,98 @@ TEST_F(Rebuild, WhatAMissingPackTookIsSaidAndItsNamesStay) {
     EXPECT_FALSE(rebuild().is_damaged());
     EXPECT_EQ(restorable().size(), 3U);
   }
+}
+
+// Packs come back one after another, each time to a new index that was made without the others.
+TEST_F(Rebuild, PacksThatComeBackOneByOneAreFoundAgain) {
+  const auto all = packs();
+  ASSERT_GE(all.size(), 6U);
+  std::map<std::filesystem::path, std::string> lost;
+  for (const std::size_t i : {0U, 2U, 4U}) {
+    lost[all[i]] = test::read_file(all[i]);
+    std::filesystem::remove(all[i]);
+  }
+  EXPECT_EQ(rebuild().packs_missing, lost.size());
+  while (!lost.empty()) {
+    const std::size_t whole_before = restorable().size();
+    test::write_file(lost.begin()->first, lost.begin()->second);
+    lost.erase(lost.begin());
+    const auto report = rebuild();
+    EXPECT_EQ(report.nars, 3U) << "names stay";
+    const auto whole = restorable();
+    EXPECT_GE(whole.size(), whole_before);
+    EXPECT_EQ(whole.size() + report.nars_damaged, 3U);
+    EXPECT_EQ(report.is_damaged(), !lost.empty());
+    for (const auto& [name, nar] : nars_) {
+      const bool is_whole = std::ranges::find(whole, name) != whole.end();
+      EXPECT_EQ(is_named_in_a_problem(name), !is_whole) << name;
+    }
+  }
+  auto store = open(StoreAccess::read);
+  ASSERT_OK(store);
+  expect_clean(*store);
+}
+
+// The same without anybody asking for a new index: whoever opens the store for writing finds out.
+TEST_F(Rebuild, AWriterFindsWhatComesBackWhileOthersGo) {
+  const auto all = packs();
+  ASSERT_GE(all.size(), 6U);
+  const std::string came_back = test::read_file(all[0]);
+  std::filesystem::remove(all[0]);
+  std::filesystem::remove(all[2]);
+  ASSERT_OK(open());
+  test::write_file(all[0], came_back);
+  std::filesystem::remove(all[4]);
+  auto store = open();
+  ASSERT_OK(store);
+  const auto report =
+      verify(*store, {.content = true}, [this](const Error& error) { problems_.push_back(error); });
+  ASSERT_OK(report);
+  std::size_t whole = 0;
+  for (const auto& [name, nar] : nars_) {
+    const auto restored = give_back(*store, name);
+    whole += restored ? 1U : 0U;
+    EXPECT_TRUE(restored ? *restored == nar : is_named_in_a_problem(name)) << name;
+  }
+  EXPECT_EQ(report->nars_damaged + whole, 3U);
+  EXPECT_LT(whole, 3U);
+}
+
+// The new index numbers the packs anew: what a reader remembers of the old numbers stays that reader's own.
+TEST_F(Rebuild, AReaderOfTheOldIndexReadsOnRightly) {
+  const auto expect_back = [this](const Store& store, const std::string& name) {
+    EXPECT_TRUE(give_back(store, name).value_or("") == nars_.at(name)) << name;
+  };
+  const auto expect_missing = [](const Store& store, const std::string& name) {
+    const auto restored = give_back(store, name);
+    ASSERT_FALSE(restored) << name;
+    EXPECT_EQ(retry(restored.error().code), Retry::never) << describe(restored.error());
+  };
+  auto reader = open(StoreAccess::read);
+  ASSERT_OK(reader);
+  for (const char* name : {"b.nar", "c.nar"}) expect_back(*reader, name);
+  // The middle of a.nar, which no other needs; all later packs get other numbers.
+  std::filesystem::path early;
+  ASSERT_OK(reader->parts().index->for_each_pack([&](const store::PackEntry& pack) -> Result<void> {
+    if (pack.sequence == 2) early = store_path() / pack.key;
+    return {};
+  }));
+  std::filesystem::remove(early);
+  EXPECT_EQ(rebuild().packs_missing, 1U);
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(take_in(*writer, {{"d.nar", test::make_nar({{"f", random_bytes(4, 150'000)}})}}));
+  }
+  auto later = open(StoreAccess::read);
+  ASSERT_OK(later);
+  for (const Store* store : {&*reader, &*later}) {
+    SCOPED_TRACE(store == &*reader ? "the old index" : "the new index");
+    for (const char* name : {"b.nar", "c.nar"}) expect_back(*store, name);
+    expect_missing(*store, "a.nar");
+  }
+  EXPECT_EQ(reader->find("d.nar").error().code, ErrorCode::store_not_found);
+  EXPECT_OK(give_back(*later, "d.nar"));
 }
 
 TEST_F(Rebuild, IngestingAgainHeals) {
