@@ -117,10 +117,10 @@ IngestOptions options_of(Choices& choices) {
   recipe.nar_mode = kModes[choices.take(2)];
   recipe.header_chunk = choices.take(1) != 0;
   recipe.prefer_lines = choices.take(1) != 0;
-  constexpr CompressionStrategy kStrategies[] = {
-      CompressionStrategy::fastest, CompressionStrategy::balanced, CompressionStrategy::adaptive,
-      CompressionStrategy::automatic};
-  options.strategy = kStrategies[choices.take(2)];
+  // Not automatic: it tries every codec on every chunk, which takes longer than all the rest.
+  constexpr CompressionStrategy kStrategies[] = {CompressionStrategy::fastest,
+                                                 CompressionStrategy::balanced};
+  options.strategy = kStrategies[choices.take(1)];
   if (choices.take(1) != 0) options.store_prefix = "/n/";  // Short enough to be found by chance.
   options.deltas = choices.take(1) == 0;
   return options;
