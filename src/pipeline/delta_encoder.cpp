@@ -6,6 +6,7 @@
 #include "base/try.hpp"
 #include "codec/builtin.hpp"
 #include "codec/delta_frame.hpp"
+#include "codec/room.hpp"
 
 namespace chunker::pipeline {
 namespace {
@@ -36,7 +37,7 @@ void Delta::move_into(store::Frame& frame) && {
   frame.record.codec = CodecId::zstd;
   frame.record.flags = store::kDeltaFrame;
   frame.record.base = std::move(base);
-  frame.payload = std::move(payload);
+  frame.payload = payload.release();
 }
 
 /// Chunks in plain frames; for those that are deltas themselves their bases, so that no delta needs another.
@@ -127,9 +128,10 @@ Result<std::optional<Delta>> DeltaEncoder::encode(Bytes raw, std::span<const Chu
     share_max = kSimilarShareMax;
   }
   if (!base || base->chunks.empty()) return std::nullopt;
-  Delta delta{std::move(base->chunks), {}, 0, share_max};
+  Delta delta{std::move(base->chunks), ScratchBuffer(parts_->scratch), 0, share_max};
   CHUNKER_TRY_VOID(
-      codec::compress_with_base(raw, base_, codec::kDeltaLevel, scratch_, delta.payload));
+      codec::compress_with_base(raw, base_, codec::kDeltaLevel, scratch_,
+                                delta.payload.emptied(codec::room_to_compress(raw.size()))));
   delta.expected_bytes =
       base->stored_bytes * static_cast<double>(raw.size()) / static_cast<double>(base->raw_bytes);
   return delta;

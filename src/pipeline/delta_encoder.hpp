@@ -19,13 +19,13 @@ namespace chunker::pipeline {
 /// A frame's content as what distinguishes it from its base.
 struct Delta {
   std::vector<Digest> base;
-  ByteBuffer payload;
+  ScratchBuffer payload;
   double
       expected_bytes;  ///< What the content would take by itself, if it compressed as its base did.
   double share_max;    ///< Of what the content takes by itself, to be worth it.
 
   [[nodiscard]] bool clearly_smaller_than(double bytes) const noexcept {
-    return static_cast<double>(payload.size()) < share_max * bytes;
+    return static_cast<double>(payload.bytes().size()) < share_max * bytes;
   }
   /// Whether there is no need to try the content by itself.
   [[nodiscard]] bool surely_smaller() const noexcept {

@@ -5,6 +5,7 @@
 
 #include "base/catching.hpp"
 #include "base/try.hpp"
+#include "codec/room.hpp"
 
 namespace chunker::pipeline {
 namespace {
@@ -15,7 +16,8 @@ using MaybeDelta = Result<std::optional<Delta>>;
 
 FrameBuilder::FrameBuilder(Store::Parts& parts, store::StoreWriter& writer,
                            FrameCompressor compressor)
-    : writer_(&writer),
+    : parts_(&parts),
+      writer_(&writer),
       compressor_(std::move(compressor)),
       // One object per chunk means one chunk per frame.
       frame_bytes_max_(parts.options.layout == StoreLayout::objects ? 0
@@ -61,6 +63,7 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
                                             const SuggestBase& suggest_base) {
   const Bytes raw = gather(chunks);
   store::Frame frame;
+  ScratchBuffer plain(parts_->scratch);
   for (const ChunkBytes& chunk : chunks) {
     frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
   }
@@ -68,17 +71,18 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
                               ? deltas_.encode(raw, frame.record.chunks, suggest_base(chunks))
                               : MaybeDelta());
   if (!delta || !delta->surely_smaller()) {
-    CHUNKER_TRY(frame.record.codec, compressor_.compress(raw, frame.payload));
-    if (delta && !delta->clearly_smaller_than(static_cast<double>(frame.payload.size())))
-      delta.reset();
+    ByteBuffer& payload = plain.emptied(codec::room_to_compress(raw.size()));
+    CHUNKER_TRY(frame.record.codec, compressor_.compress(raw, payload));
+    if (delta && !delta->clearly_smaller_than(static_cast<double>(payload.size()))) delta.reset();
   }
   StoredBytes stored{.chunks = chunks.size(), .raw_bytes = raw.size()};
   if (delta) {
     std::move(*delta).move_into(frame);
     stored.delta_raw_bytes = raw.size();
     stored.delta_stored_bytes = frame.payload.size();
-  } else if (suggest_base) {
-    CHUNKER_TRY_VOID(deltas_.remember());
+  } else {
+    if (suggest_base) CHUNKER_TRY_VOID(deltas_.remember());
+    frame.payload = plain.release();
   }
   stored.stored_bytes = frame.record.payload_bytes = frame.payload.size();
   CHUNKER_TRY_VOID(writer_->put_frame(std::move(frame)));

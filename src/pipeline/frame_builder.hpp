@@ -67,6 +67,7 @@ class FrameBuilder {
                                               const SuggestBase& suggest_base);
   [[nodiscard]] Bytes gather(std::span<const ChunkBytes> chunks);
 
+  Store::Parts* parts_;
   store::StoreWriter* writer_;
   FrameCompressor compressor_;
   std::uint64_t frame_bytes_max_;

@@ -148,7 +148,7 @@ Result<void> NarRestore::decode_frame(FrameRun& run) {
   for (const FrameRun::Piece& piece : run.pieces) {
     CHUNKER_TRY_VOID(reader.chunk(piece.digest, piece.location));
   }
-  run.frame = reader.take(std::move(run.frame));
+  run.frame = reader.take();
   for (const FrameRun::Piece& piece : run.pieces) {
     refs::restore_references(references_, piece.offset_bytes, run.bytes_of(piece));
   }
@@ -179,6 +179,7 @@ void NarRestore::write(FrameRun* run) {
     if (auto written = sink_(bytes); !written) fail(std::move(written).error());
     if (shared_.progress != nullptr) shared_.progress->add_bytes(bytes.size());
   }
+  shared_.parts.scratch.give(std::move(run->frame));
   shared_.runs.give(std::unique_ptr<FrameRun>(run));
 }
 

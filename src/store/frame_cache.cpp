@@ -35,7 +35,7 @@ Result<Bytes> DecodedFrame::chunk(const Digest& digest, const ChunkLocation& loc
                            static_cast<std::size_t>(place.second));
     }
   }
-  CHUNKER_TRY(const Bytes bytes, chunk_in_frame(raw_, digest, location, hash));
+  CHUNKER_TRY(const Bytes bytes, chunk_in_frame(raw(), digest, location, hash));
   const base::Lock lock(mutex_);
   known_.insert_or_assign(place, Known{digest, nullptr});
   return bytes;

@@ -9,6 +9,7 @@
 #include "base/mutex.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/hash.hpp"
+#include "chunker/scratch_pool.hpp"
 #include "delta/window_sample.hpp"
 #include "store/index.hpp"
 
@@ -17,9 +18,9 @@ namespace chunker::store {
 /// A frame as decoded, and what is known of its chunks by now.
 class DecodedFrame {
  public:
-  explicit DecodedFrame(ByteBuffer raw) : raw_(std::move(raw)) {}
+  explicit DecodedFrame(ScratchBuffer raw) : raw_(std::move(raw)) {}
 
-  [[nodiscard]] Bytes raw() const noexcept { return raw_; }
+  [[nodiscard]] Bytes raw() const noexcept { return raw_.bytes(); }
   /// The bytes of one chunk. Errors and cost: those of chunk_in_frame(), the first time.
   [[nodiscard]] Result<Bytes> chunk(const Digest& digest, const ChunkLocation& location,
                                     const HashAlgorithm& hash) CHUNKER_EXCLUDES(mutex_);
@@ -33,7 +34,7 @@ class DecodedFrame {
     Digest verified_as;
     std::shared_ptr<const delta::WindowSample> sample;
   };
-  ByteBuffer raw_;
+  ScratchBuffer raw_;
   base::Mutex mutex_;
   /// By offset in the frame and size.
   std::map<std::pair<std::uint64_t, std::uint64_t>, Known> known_ CHUNKER_GUARDED_BY(mutex_);

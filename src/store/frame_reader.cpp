@@ -1,5 +1,6 @@
 #include "store/frame_reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/try.hpp"
@@ -33,20 +34,22 @@ Result<void> FrameReader::load(const ChunkLocation& location) {
   return {};
 }
 
-Result<void> FrameReader::decode(const ChunkLocation& location, ByteBuffer& raw, unsigned depth) {
+Result<void> FrameReader::decode(const ChunkLocation& location, ScratchBuffer& raw,
+                                 unsigned depth) {
   CHUNKER_TRY(const std::string key, parts_->pack_key(location.pack));
   CHUNKER_TRY_VOID(check(location, key));
-  // Only the outermost frame has a buffer that is kept: those of bases are few, and seldom two deep.
-  ByteBuffer own;
-  ByteBuffer& payload = depth == 0 ? payload_ : own;
-  payload.clear();
-  payload.resize(static_cast<std::size_t>(location.payload_bytes));
+  const auto payload_bytes = static_cast<std::size_t>(location.payload_bytes);
+  // Only the outermost frame has a buffer that stays here: those of bases are few, and seldom two deep.
+  ScratchBuffer own(parts_->scratch);
+  ByteBuffer& payload = (depth == 0 ? payload_ : own).emptied(payload_bytes);
+  payload.resize(payload_bytes);
   if (auto read = parts_->blobs->read(key, location.payload_offset, payload.span()); !read) {
     Error error = std::move(read).error();
     if (error.code == ErrorCode::store_not_found) error.code = ErrorCode::store_chunk_missing;
     return std::unexpected(std::move(error));
   }
-  if (auto decoded = decode_payload(location, payload, raw, depth); !decoded) {
+  ByteBuffer& output = raw.emptied(static_cast<std::size_t>(location.frame_raw_bytes));
+  if (auto decoded = decode_payload(location, payload, output, depth); !decoded) {
     Error error = std::move(decoded).error();
     if (error.offset_bytes == Error::kNoOffset) error.offset_bytes = location.payload_offset;
     return std::unexpected(std::move(error).within(key));
@@ -57,16 +60,15 @@ Result<void> FrameReader::decode(const ChunkLocation& location, ByteBuffer& raw,
 Result<void> FrameReader::decode_payload(const ChunkLocation& location, Bytes payload,
                                          ByteBuffer& raw, unsigned depth) {
   const auto raw_bytes = static_cast<std::size_t>(location.frame_raw_bytes);
-  raw.clear();
-  raw.reserve(raw_bytes);
   if ((location.flags & kDeltaFrame) == 0) {
     CHUNKER_TRY(const CompressionCodec codec, parts_->options.codecs->by_id(location.codec));
     CHUNKER_TRY_VOID(codec.decompress(payload, raw_bytes, scratch_, raw));
   } else {
     CHUNKER_TRY(const auto digests, parts_->base_of(location));
-    ByteBuffer own;
-    ByteBuffer& base = depth == 0 ? base_ : own;
-    base.clear();
+    ScratchBuffer own(parts_->scratch);
+    // A base is probably as large as what is made from it.
+    ByteBuffer& base = (depth == 0 ? base_ : own)
+                           .emptied(std::min<std::size_t>(raw_bytes, codec::kDeltaBaseBytesMax));
     CHUNKER_TRY_VOID(append_base(*digests, base, depth + 1));
     CHUNKER_TRY_VOID(codec::decompress_with_base(payload, base, raw_bytes, scratch_, raw));
   }
@@ -105,7 +107,7 @@ Result<void> FrameReader::append_base(std::span<const Digest> digests, ByteBuffe
 Result<std::shared_ptr<DecodedFrame>> FrameReader::base_frame(const ChunkLocation& location,
                                                               unsigned depth) {
   if (auto kept = parts_->base_frames.find(location)) return kept;
-  ByteBuffer raw;
+  ScratchBuffer raw(parts_->scratch);
   CHUNKER_TRY_VOID(decode(location, raw, depth));
   auto frame = std::make_shared<DecodedFrame>(std::move(raw));
   parts_->base_frames.keep(location, frame);
@@ -113,7 +115,7 @@ Result<std::shared_ptr<DecodedFrame>> FrameReader::base_frame(const ChunkLocatio
 }
 
 Result<Bytes> FrameReader::chunk(const Digest& digest, const ChunkLocation& location) const {
-  auto bytes = chunk_in_frame(raw_, digest, location, parts_->options.hash);
+  auto bytes = chunk_in_frame(raw_.bytes(), digest, location, parts_->options.hash);
   if (bytes) return bytes;
   auto key = parts_->pack_key(location.pack);
   return std::unexpected(std::move(bytes).error().within(key ? *key : std::string()));
@@ -124,9 +126,9 @@ Result<Bytes> FrameReader::read(const Digest& digest, const ChunkLocation& locat
   return chunk(digest, location);
 }
 
-ByteBuffer FrameReader::take(ByteBuffer replacement) noexcept {
+ByteBuffer FrameReader::take() noexcept {
   held_.reset();
-  return std::exchange(raw_, std::move(replacement));
+  return raw_.release();
 }
 
 }  // namespace chunker::store

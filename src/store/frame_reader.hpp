@@ -14,14 +14,15 @@
 namespace chunker::store {
 
 /// Reads frames and takes verified chunks out of them; gets what delta frames need on the way.
-/// Owns:    its buffers and codec contexts, so that reading many frames allocates once.
+/// Owns:    its codec contexts, and buffers of the store's ScratchPool until its end.
 /// Threads: movable; one per worker.
 /// Errors:  store_chunk_missing (pack gone), store_corrupt, codec_*, digest_mismatch, io_*.
 /// Cost:    one read per frame that is not the one held already; for a delta frame also those of its base, of
 ///          which the store's FrameCache keeps the last ones.
 class FrameReader {
  public:
-  explicit FrameReader(Store::Parts& parts) : parts_(&parts) {}
+  explicit FrameReader(Store::Parts& parts)
+      : parts_(&parts), payload_(parts.scratch), base_(parts.scratch), raw_(parts.scratch) {}
 
   /// Decodes the frame that `location` lies in, unless it is the one held already.
   [[nodiscard]] Result<void> load(const ChunkLocation& location);
@@ -29,8 +30,8 @@ class FrameReader {
   [[nodiscard]] Result<Bytes> chunk(const Digest& digest, const ChunkLocation& location) const;
   /// load() and chunk() in one.
   [[nodiscard]] Result<Bytes> read(const Digest& digest, const ChunkLocation& location);
-  /// The held frame's decoded bytes, handed over in exchange for a buffer to decode into next.
-  [[nodiscard]] ByteBuffer take(ByteBuffer replacement) noexcept;
+  /// The held frame's decoded bytes, handed over; the store's ScratchPool likes them back.
+  [[nodiscard]] ByteBuffer take() noexcept;
   /// Appends the verified bytes of a base's chunks, one behind the other.
   [[nodiscard]] Result<void> read_base(std::span<const Digest> digests, ByteBuffer& output) {
     return append_base(digests, output, 1);
@@ -41,7 +42,8 @@ class FrameReader {
   }
 
  private:
-  [[nodiscard]] Result<void> decode(const ChunkLocation& location, ByteBuffer& raw, unsigned depth);
+  [[nodiscard]] Result<void> decode(const ChunkLocation& location, ScratchBuffer& raw,
+                                    unsigned depth);
   [[nodiscard]] Result<void> decode_payload(const ChunkLocation& location, Bytes payload,
                                             ByteBuffer& raw, unsigned depth);
   [[nodiscard]] Result<void> append_base(std::span<const Digest> digests, ByteBuffer& output,
@@ -51,9 +53,9 @@ class FrameReader {
 
   Store::Parts* parts_;
   CompressionScratch scratch_;
-  ByteBuffer payload_;
-  ByteBuffer base_;
-  ByteBuffer raw_;
+  ScratchBuffer payload_;
+  ScratchBuffer base_;
+  ScratchBuffer raw_;
   std::optional<ChunkLocation> held_;
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "chunker/scratch_pool.hpp"
 #include "chunker/store.hpp"
 #include "resource/file.hpp"
 #include "store/blob.hpp"
@@ -35,6 +36,8 @@ struct Store::Parts {
   /// Set while packs and index may disagree; stays set if the change failed half-way. Guarded by `writing`.
   bool unsettled = false;
 
+  /// Buffers for frames, compressed and decoded, of all that reads and writes here.
+  ScratchPool scratch;
   /// What deltas were decoded with last.
   store::FrameCache base_frames;
 

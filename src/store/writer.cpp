@@ -115,6 +115,7 @@ Result<void> StoreWriter::put_frame(Frame frame) {
   const base::Lock lock(pack_mutex_);
   if (failed_) return std::unexpected(*failed_);
   if (auto added = add_frame(frame); !added) return fail_locked(std::move(added).error());
+  parts_.scratch.give(std::move(frame.payload));
   {
     const base::Lock claims_lock(claims_mutex_);
     // A claim may be gone already: a chunk object can be durable by now.

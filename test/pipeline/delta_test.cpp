@@ -170,7 +170,7 @@ TEST_F(Deltas, WhatIsLeftOutOfABaseTakesNothingFromTheNextChunk) {
   ASSERT_OK(delta);
   ASSERT_TRUE(*delta);
   EXPECT_EQ((*delta)->base, std::vector<Digest>{chunks[2].digest});
-  EXPECT_LT((*delta)->payload.size(), 13'200U);
+  EXPECT_LT((*delta)->payload.bytes().size(), 13'200U);
 }
 
 /// Each of two chunks as a delta of the other: no writer of ours makes that.
