@@ -4,8 +4,9 @@
 usage: bench/peers.py CORPUS [--runs N] [--chunker PROGRAM] [--only NAME,NAME] [--work DIR]
 
 Every run takes all files in and gives all of them back, each program into fresh folders of one file
-system, one program after the other so that whatever else the machine does falls on all of them; the page
-cache is warm and written back between steps. Printed are medians, as a Markdown table. The first run also
+system, one program after the other so that whatever else the machine does falls on all of them. Before each
+step what it reads is read once, and as many bytes as it may write are written and removed, so that the page
+cache is warm and a virtual machine has got its memory from its host. Printed are medians, as a Markdown table. The first run also
 compares what came back with the input, byte for byte. `chunker` is as shipped; for `chunker-plain` and the
 peers chunk sizes are 128K:512K:2048K and compression is zstd level 3, where a program lets one choose.
 """
@@ -151,9 +152,21 @@ class Measured:
         return statistics.median(getattr(self, name))
 
 
+def warm(folder, scratch, bytes_count):
+    for path in pathlib.Path(folder).rglob("*"):
+        if path.is_file():
+            with open(path, "rb", buffering=0) as file:
+                while file.read(1 << 20):
+                    pass
+    with open(scratch, "wb", buffering=0) as file:
+        for _ in range(0, bytes_count, 1 << 20):
+            file.write(bytes(1 << 20))
+    os.unlink(scratch)
+    os.sync()
+
+
 def timed(program, command, folder):
     """Wall seconds, CPU seconds and peak resident bytes of one command."""
-    os.sync()
     with tempfile.TemporaryFile() as errors:
         start = time.monotonic()
         process = subprocess.Popen(command, cwd=folder, env={**os.environ, **program.environment},
@@ -183,6 +196,8 @@ def check_restored(files, source, out):
 
 def measure(program, measured, source, files, out, compare):
     program.prepare()
+    logical_bytes = sum((source / name).stat().st_size for name in files)
+    warm(source, out.parent / "scratch", logical_bytes)
     seconds, cpu_seconds, peak_bytes = timed(program, program.take_in(files), source)
     measured.in_seconds.append(seconds)
     measured.in_cpu_seconds.append(cpu_seconds)
@@ -191,6 +206,7 @@ def measure(program, measured, source, files, out, compare):
     measured.stored_bytes.append(apparent)
     measured.allocated_bytes.append(allocated)
     out.mkdir()
+    warm(program.store, out.parent / "scratch", logical_bytes)
     seconds, cpu_seconds, peak_bytes = timed(program, program.give_back(str(out)), out)
     measured.out_seconds.append(seconds)
     measured.out_cpu_seconds.append(cpu_seconds)
