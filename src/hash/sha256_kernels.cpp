@@ -46,4 +46,9 @@ std::vector<Sha256Kernel> sha256_kernels_on(const base::CpuFeatures& cpu) {
   return here;
 }
 
+std::span<const Sha256Kernel> sha256_kernels_here() {
+  static const auto kernels = sha256_kernels_on(base::detect_cpu_features());
+  return kernels;
+}
+
 }  // namespace chunker::hash

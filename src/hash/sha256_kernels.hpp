@@ -36,6 +36,9 @@ inline constexpr std::size_t kSha256LanesMax = 16;
 /// Those that run on `cpu`, in the same order; none where OpenSSL one by one is the best we know.
 [[nodiscard]] std::vector<Sha256Kernel> sha256_kernels_on(const base::CpuFeatures& cpu);
 
+/// Those that run on this processor. Unless there are none, the first has one lane.
+[[nodiscard]] std::span<const Sha256Kernel> sha256_kernels_here();
+
 /// The rounds' constants (FIPS 180-4, section 4.2.2).
 alignas(64) inline constexpr std::uint32_t kSha256RoundConstants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,

@@ -113,6 +113,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
   Reporter reporter(on_ingested, progress);
   pipeline::Pool<pipeline::Slab> slabs;
+  pipeline::NarHashes hashes;
   pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders([&] {
@@ -129,6 +130,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             options.stop,
                             progress,
                             slabs,
+                            hashes,
                             builders,
                             under_way};
 

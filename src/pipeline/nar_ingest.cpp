@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/try.hpp"
-#include "chunker/hash.hpp"
 #include "delta/package_name.hpp"
 #include "pipeline/workers.hpp"
 #include "store/manifest_format.hpp"
@@ -29,7 +28,8 @@ class NarIngest {
         source_(source),
         input_(std::move(input)),
         normalizer_(shared.normalizer),
-        chunker_(shared.chunking) {}
+        chunker_(shared.chunking),
+        sha256_(shared.hashes) {}
 
   Result<void> find_older_version();
   Result<void> run();
@@ -63,7 +63,7 @@ class NarIngest {
   std::string package_;
   std::shared_ptr<const OlderVersion> older_;
   bool ended_ = false;
-  Sha256Stream sha256_;
+  NarHashes::Stream sha256_;
   Manifest manifest_;
   std::vector<Digest> waits_for_;
   StoredBytes stored_;
@@ -207,12 +207,14 @@ void NarIngest::hash_and_collect(SlabPtr slab) {
     for (const refs::Reference& reference : done->taken_out) {
       refs::restore_reference(reference, done->offset_bytes, done->bytes.span());
     }
-    sha256_.update(done->fresh());
     manifest_.chunks.insert(manifest_.chunks.end(), done->chunk_list.begin(),
                             done->chunk_list.end());
     waits_for_.insert(waits_for_.end(), done->waits_for.begin(), done->waits_for.end());
     stored_ += std::exchange(done->stored, {});
-    shared_.slabs.give(std::move(done));
+    const Bytes fresh = done->fresh();
+    sha256_.update(fresh, [&slabs = shared_.slabs, held = done.release()] {
+      slabs.give(std::unique_ptr<Slab>(held));
+    });
     return {};
   });
   if (!collected) fail(std::move(collected).error());

@@ -12,6 +12,7 @@
 #include "chunker/manifest.hpp"
 #include "pipeline/frame_builder.hpp"
 #include "pipeline/input.hpp"
+#include "pipeline/nar_hashes.hpp"
 #include "pipeline/older_version.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
@@ -57,6 +58,7 @@ struct IngestShared {
   std::stop_token stop;
   ProgressMeter& progress;
   Pool<Slab>& slabs;
+  NarHashes& hashes;
   tbb::enumerable_thread_specific<FrameBuilder>& builders;
   PackagesUnderWay& under_way;
 };

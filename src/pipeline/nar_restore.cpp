@@ -10,7 +10,6 @@
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
-#include "chunker/hash.hpp"
 #include "pipeline/workers.hpp"
 #include "refs/references.hpp"
 #include "store/manifest_reader.hpp"
@@ -29,7 +28,8 @@ class NarRestore {
       : shared_(shared),
         chunks_(std::move(chunks)),
         references_(std::move(references)),
-        sink_(sink) {}
+        sink_(sink),
+        sha256_(shared.hashes) {}
 
   /// Leaves out what lies outside `range`.
   void narrow(ByteRange range);
@@ -42,9 +42,9 @@ class NarRestore {
   Result<bool> locate_ahead();
   void decode(FrameRun& run);
   Result<void> decode_frame(FrameRun& run);
-  void hash(FrameRun& run);
+  void hash(FrameRun* run);
   Bytes wanted(Bytes bytes, std::uint64_t offset_bytes) const;
-  void write(FrameRun* run);
+  void write(FrameRun& run);
   void fail(Error error);
 
   const RestoreShared& shared_;
@@ -56,7 +56,7 @@ class NarRestore {
   std::uint64_t located_bytes_ = 0;
   std::vector<FrameRun::Piece> ahead_;
   std::size_t ahead_next_ = 0;
-  Sha256Stream sha256_;
+  NarHashes::Stream sha256_;
 
   std::atomic<bool> failed_{false};
   base::Mutex error_mutex_;
@@ -155,12 +155,6 @@ Result<void> NarRestore::decode_frame(FrameRun& run) {
   return {};
 }
 
-/// Stage 3, in order: the NAR's own hash.
-void NarRestore::hash(FrameRun& run) {
-  if (failed_ || range_) return;
-  for (const FrameRun::Piece& piece : run.pieces) sha256_.update(run.bytes_of(piece));
-}
-
 /// What is to go out of the bytes that lie at `offset_bytes`.
 Bytes NarRestore::wanted(Bytes bytes, std::uint64_t offset_bytes) const {
   if (!range_) return bytes;
@@ -171,16 +165,26 @@ Bytes NarRestore::wanted(Bytes bytes, std::uint64_t offset_bytes) const {
                        static_cast<std::size_t>(end - begin));
 }
 
-/// Stage 4, in order: out.
-void NarRestore::write(FrameRun* run) {
-  for (const FrameRun::Piece& piece : run->pieces) {
-    if (failed_) break;
-    const Bytes bytes = wanted(run->bytes_of(piece), piece.offset_bytes);
+/// Stage 3, in order: out.
+void NarRestore::write(FrameRun& run) {
+  for (const FrameRun::Piece& piece : run.pieces) {
+    if (failed_) return;
+    const Bytes bytes = wanted(run.bytes_of(piece), piece.offset_bytes);
     if (auto written = sink_(bytes); !written) fail(std::move(written).error());
     if (shared_.progress != nullptr) shared_.progress->add_bytes(bytes.size());
   }
-  shared_.parts.scratch.give(std::move(run->frame));
-  shared_.runs.give(std::unique_ptr<FrameRun>(run));
+}
+
+/// Stage 4, in order: the NAR's own hash. Last, because pieces may wait there.
+void NarRestore::hash(FrameRun* run) {
+  const NarHashes::Release release = [&shared = shared_, run] {
+    shared.parts.scratch.give(std::move(run->frame));
+    shared.runs.give(std::unique_ptr<FrameRun>(run));
+  };
+  if (failed_ || range_) return release();
+  const std::size_t last = run->pieces.size() - 1;
+  for (std::size_t i = 0; i < last; ++i) sha256_.update(run->bytes_of(run->pieces[i]));
+  sha256_.update(run->bytes_of(run->pieces[last]), release);
 }
 
 Result<void> NarRestore::run() {
@@ -197,11 +201,11 @@ Result<void> NarRestore::run() {
                                                    }) &
             tbb::make_filter<FrameRun*, FrameRun*>(filter_mode::serial_in_order,
                                                    [this](FrameRun* run) {
-                                                     hash(*run);
+                                                     write(*run);
                                                      return run;
                                                    }) &
             tbb::make_filter<FrameRun*, void>(filter_mode::serial_in_order,
-                                              [this](FrameRun* run) { write(run); }));
+                                              [this](FrameRun* run) { hash(run); }));
   });
   const base::Lock lock(error_mutex_);
   if (error_) return std::unexpected(*std::exchange(error_, std::nullopt));

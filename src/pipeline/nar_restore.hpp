@@ -9,6 +9,7 @@
 #include "chunker/error.hpp"
 #include "chunker/restore.hpp"
 #include "chunker/sink.hpp"
+#include "pipeline/nar_hashes.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
 #include "store/frame_reader.hpp"
@@ -39,6 +40,7 @@ struct RestoreShared {
   std::stop_token stop;
   ProgressMeter* progress;  ///< May be absent.
   Pool<FrameRun>& runs;
+  NarHashes& hashes;
   tbb::enumerable_thread_specific<store::FrameReader>& readers;
 };
 

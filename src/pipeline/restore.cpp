@@ -22,6 +22,9 @@ using pipeline::RestoreShared;
 Result<void> restore_into_file(const RestoreShared& shared, const Digest& nar_sha256,
                                const std::filesystem::path& path) {
   CHUNKER_TRY(auto output, resource::Replacement::begin(path));
+  if (const auto found = shared.parts.index->manifest(nar_sha256); found && *found) {
+    CHUNKER_TRY_VOID(output.reserve((*found)->nar_bytes));
+  }
   CHUNKER_TRY_VOID(pipeline::restore_nar(shared, nar_sha256, std::nullopt,
                                          [&output](Bytes bytes) { return output.append(bytes); }));
   return output.commit();
@@ -34,10 +37,11 @@ auto with_shared(const Store& store, const RestoreOptions& options,
   Store::Parts& parts = store.parts();
   const std::shared_lock reading(parts.reading);
   pipeline::Pool<pipeline::FrameRun> runs;
+  pipeline::NarHashes hashes;
   tbb::enumerable_thread_specific<store::FrameReader> readers(
       [&parts] { return store::FrameReader(parts); });
   return work(RestoreShared{parts, pipeline::thread_count(options.threads), options.stop, progress,
-                            runs, readers});
+                            runs, hashes, readers});
 }
 
 Result<void> restore_one(const Store& store, const RestoreOptions& options,

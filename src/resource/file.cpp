@@ -29,15 +29,20 @@ int sync_descriptor(int descriptor) noexcept { return ::fdatasync(descriptor); }
 void begin_writeback(int descriptor, off_t offset, off_t size) noexcept {
   ::sync_file_range(descriptor, offset, size, SYNC_FILE_RANGE_WRITE);
 }
+int make_room(int descriptor, off_t size) noexcept {
+  return ::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, size);
+}
 #elif defined(__APPLE__)
 // fsync leaves the bytes in the drive's own cache there.
 int sync_descriptor(int descriptor) noexcept {
   return ::fcntl(descriptor, F_FULLFSYNC) == 0 ? 0 : ::fsync(descriptor);
 }
 void begin_writeback(int, off_t, off_t) noexcept {}
+int make_room(int, off_t) noexcept { return 0; }
 #else
 int sync_descriptor(int descriptor) noexcept { return ::fsync(descriptor); }
 void begin_writeback(int, off_t, off_t) noexcept {}
+int make_room(int, off_t) noexcept { return 0; }
 #endif
 
 // strerror_r is the thread-safe one, and comes in two kinds: GNU's returns the text, POSIX's fills
@@ -201,6 +206,16 @@ Result<void> File::write_all(Bytes bytes) {
     const ssize_t put = retried([&] { return ::write(descriptor_, bytes.data(), wanted); });
     if (put < 0) return failed("cannot write", path_);
     bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+Result<void> File::reserve(std::uint64_t size_bytes) {
+  if (size_bytes < kReserveBytesMin || !std::in_range<off_t>(size_bytes)) return {};
+  const auto size = static_cast<off_t>(size_bytes);
+  if (retried([&] { return make_room(descriptor_, size); }) < 0 && errno != EOPNOTSUPP &&
+      errno != ENOSYS) {
+    return failed("cannot make room", path_);
   }
   return {};
 }

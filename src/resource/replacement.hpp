@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "chunker/bytes.hpp"
@@ -21,6 +22,10 @@ class Replacement {
   Replacement& operator=(Replacement&&) = delete;
   ~Replacement();
 
+  /// Says how many bytes will be appended: where the file system can tell now, a full disk is an error now.
+  [[nodiscard]] Result<void> reserve(std::uint64_t size_bytes) {
+    return direct_ ? Result<void>() : file_.reserve(size_bytes);
+  }
   [[nodiscard]] Result<void> append(Bytes bytes) { return file_.write_all(bytes); }
   [[nodiscard]] Result<void> commit();
 

@@ -7,6 +7,7 @@
 #include "base/cpu.hpp"
 #include "chunker/hash.hpp"
 #include "hash/cycle.hpp"
+#include "hash/sha256.hpp"
 
 namespace chunker {
 namespace {
@@ -76,6 +77,41 @@ TEST(Sha256, R8_2_OpenSslSeesShaNiWhereTheProcessorHasIt) {
   EXPECT_EQ((leaf7 >> 29 & 1) != 0, base::detect_cpu_features().sha_ni) << text;
 }
 #endif
+
+TEST(Sha256Stream, R8_2_StreamsGoOnSideBySideLikeOneByOne) {
+  const ByteBuffer content = test::cycle251(200'000);
+  for (std::size_t count = 1; count < 20; ++count) {
+    std::vector<Sha256Stream> together(count), alone(count);
+    std::vector<Sha256Stream*> streams;
+    for (Sha256Stream& stream : together) streams.push_back(&stream);
+    for (std::size_t round = 0; round < 9; ++round) {
+      std::vector<Bytes> pieces;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t size = (i * 7919 + round * 104'729) % (round % 3 == 0 ? 130 : 20'000);
+        pieces.push_back(content.view().subspan(i, size));
+        alone[i].update(pieces.back());
+      }
+      Sha256Stream::update_many(streams, pieces);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(together[i].finish(), alone[i].finish()) << i << " of " << count;
+      ASSERT_EQ(together[i].finish(), hash::sha256({})) << "it starts afresh";
+    }
+  }
+}
+
+// The stream's own kernels, where there are any, against OpenSSL's one-shot.
+TEST(Sha256Stream, R8_2_AgreesWithOpenSslAtAnySplit) {
+  const ByteBuffer content = test::cycle251(700);
+  for (std::size_t size = 0; size < 300; ++size) {
+    for (const std::size_t first : {std::size_t{0}, size / 3, size / 2, size}) {
+      Sha256Stream stream;
+      stream.update(content.view().first(first));
+      stream.update(content.view().subspan(first, size - first));
+      ASSERT_EQ(stream.finish(), hash::sha256(content.view().first(size))) << size << ' ' << first;
+    }
+  }
+}
 
 }  // namespace
 }  // namespace chunker

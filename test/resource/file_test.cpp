@@ -282,5 +282,22 @@ TEST_F(FileTest, MovedFromFileIsClosed) {
   EXPECT_EQ(read_all_at(taken, 0, 1), "x");
 }
 
+TEST_F(FileTest, RoomThatIsReservedDoesNotChangeTheFile) {
+  auto file = File::create_new(path("a"));
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->reserve(4 << 20));
+  ASSERT_TRUE(file->write_all(bytes_of("short")));
+  EXPECT_EQ(file->size(), 5U);
+}
+
+TEST_F(FileTest, RoomThatIsNotThereIsAnErrorAtOnce) {
+  auto file = File::create_new(path("a"));
+  ASSERT_TRUE(file);
+  const auto refused = file->reserve(std::uint64_t{1} << 60);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(describe(refused.error()), HasSubstr("cannot make room"));
+  EXPECT_THAT(describe(refused.error()), HasSubstr(path("a").string()));
+}
+
 }  // namespace
 }  // namespace chunker::resource

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "chunker/bytes.hpp"
+#include "chunker/hash.hpp"
+
+namespace chunker::pipeline {
+
+/// The SHA-256 of NARs that go through their stages at the same time. One stream alone waits for its own chain of
+/// rounds half the time, so a piece waits a while for one of another NAR, and then both are hashed side by side.
+/// Owns:    nothing; pieces are borrowed until they are released.
+/// Threads: shared.
+/// Errors:  std::bad_alloc, from finish() also where another NAR's thread had it.
+/// Cost:    one short lock per piece; pieces of up to kWaitingBytesMax and one more wait for each NAR.
+class NarHashes {
+ public:
+  /// Called once a piece is needed no longer: at once or later, by any thread.
+  using Release = std::function<void()>;
+
+  /// The hash of one NAR.
+  /// Threads: movable, but not moved: others know where it is.
+  class Stream {
+   public:
+    explicit Stream(NarHashes& hashes);
+    /// Waits for whoever hashes its pieces now, and releases the others.
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    void update(Bytes bytes, Release release = {});
+    /// The hash of all pieces. To be called once, last.
+    [[nodiscard]] Digest finish();
+
+   private:
+    friend class NarHashes;
+    struct Piece {
+      Bytes bytes;
+      Release release;
+    };
+
+    NarHashes& hashes_;
+    Sha256Stream sha256_;        // Used by the thread that made it busy.
+    std::deque<Piece> waiting_;  // These are guarded by the mutex of hashes_.
+    std::uint64_t waiting_bytes_ = 0;
+    bool busy_ = false;
+    bool broken_ = false;  // Whoever hashed its pieces ran out of memory: the hash would be wrong.
+  };
+
+  static constexpr std::uint64_t kWaitingBytesMax = std::uint64_t{8} << 20;
+
+ private:
+  struct Share;
+  class Round;
+
+  void add(Stream& stream, Stream::Piece piece);
+  void wait_while_busy(const Stream& stream) CHUNKER_REQUIRES(mutex_);
+
+  base::Mutex mutex_;
+  base::Condition idle_;
+  std::vector<Stream*> streams_ CHUNKER_GUARDED_BY(mutex_);
+};
+
+}  // namespace chunker::pipeline

@@ -1,0 +1,103 @@
+#include "pipeline/nar_hashes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "chunker/hash.hpp"
+
+namespace chunker::pipeline {
+namespace {
+
+// Feeds `content` in pieces of odd sizes; each piece lies in memory of its own that dies when it is released, so
+// that a sanitizer sees whoever keeps it longer.
+void feed(NarHashes::Stream& stream, Bytes content, std::uint64_t seed, std::atomic<int>& held) {
+  std::mt19937_64 engine(seed);
+  while (!content.empty()) {
+    const std::size_t size = std::min<std::size_t>(content.size(), engine() % 300'000);
+    auto piece = std::make_shared<std::vector<std::byte>>(
+        content.begin(), content.begin() + static_cast<std::ptrdiff_t>(size));
+    ++held;
+    const Bytes view(*piece);
+    stream.update(view, [piece = std::move(piece), &held] { --held; });
+    content = content.subspan(size);
+  }
+}
+
+ByteBuffer content_of(std::uint64_t seed, std::size_t size) {
+  std::mt19937_64 engine(seed);
+  ByteBuffer content;
+  content.resize(size);
+  for (std::byte& byte : content.span()) byte = static_cast<std::byte>(engine());
+  return content;
+}
+
+TEST(NarHashes, R8_2_OfStreamsSideBySideAreTheSameAsOneByOne) {
+  NarHashes hashes;
+  std::atomic<int> held{0};
+  std::vector<std::jthread> threads;
+  for (std::uint64_t thread = 0; thread < 5; ++thread) {
+    threads.emplace_back([&hashes, &held, thread] {
+      for (std::uint64_t round = 0; round < 12; ++round) {
+        const std::uint64_t seed = thread * 100 + round;
+        const ByteBuffer content = content_of(seed, seed * 7919 % 3'000'000);
+        NarHashes::Stream stream(hashes);
+        feed(stream, content, seed, held);
+        EXPECT_EQ(stream.finish(), HashAlgorithm::sha256().hash(content)) << seed;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(held, 0);
+}
+
+TEST(NarHashes, R8_2_APieceOfAStreamThatIsAloneDoesNotWait) {
+  NarHashes hashes;
+  NarHashes::Stream stream(hashes);
+  bool released = false;
+  stream.update(bytes_of("alone"), [&] { released = true; });
+  EXPECT_TRUE(released);
+}
+
+TEST(NarHashes, R8_2_APieceWaitsForOneOfAnotherStream) {
+  NarHashes hashes;
+  NarHashes::Stream first(hashes), second(hashes);
+  bool released = false;
+  first.update(bytes_of("one"), [&] { released = true; });
+  EXPECT_FALSE(released);
+  second.update(bytes_of("two"));
+  EXPECT_TRUE(released);
+  EXPECT_EQ(first.finish(), HashAlgorithm::sha256().hash(bytes_of("one")));
+  EXPECT_EQ(second.finish(), HashAlgorithm::sha256().hash(bytes_of("two")));
+}
+
+TEST(NarHashes, WaitingBytesAreBounded) {
+  NarHashes hashes;
+  NarHashes::Stream busy(hashes), idle(hashes);
+  const ByteBuffer piece = content_of(1, 1 << 20);
+  int waiting = 0, most = 0;
+  for (int i = 0; i < 40; ++i) {
+    most = std::max(most, ++waiting);
+    busy.update(piece, [&] { --waiting; });
+  }
+  EXPECT_EQ(most, NarHashes::kWaitingBytesMax >> 20);
+}
+
+TEST(NarHashes, AStreamThatEndsEarlyReleasesItsPieces) {
+  NarHashes hashes;
+  NarHashes::Stream other(hashes);
+  int released = 0;
+  {
+    NarHashes::Stream stream(hashes);
+    stream.update(bytes_of("dropped"), [&] { ++released; });
+    stream.update({}, [&] { ++released; });
+    EXPECT_EQ(released, 0);
+  }
+  EXPECT_EQ(released, 2);
+  EXPECT_EQ(other.finish(), HashAlgorithm::sha256().hash({}));
+}
+
+}  // namespace
+}  // namespace chunker::pipeline
