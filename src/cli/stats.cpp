@@ -93,7 +93,7 @@ void explain_steps(const StoreStats& stats, Console& console) {
                     human_bytes(stats.surplus_bytes())));
   }
   if (stats.delta_raw_bytes != 0) {
-    console.print(fmt::format("{} is kept as what differs from other chunks, mostly a version before: {}.",
+    console.print(fmt::format("{} is kept as what differs from other chunks, which takes {}.",
                               human_bytes(stats.delta_raw_bytes),
                               human_bytes(stats.delta_stored_bytes)));
   }
