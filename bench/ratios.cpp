@@ -27,7 +27,8 @@ class RatioTable : public benchmark::BenchmarkReporter {
     for (const auto& [place, run] : medians_) {
       const std::string& name = run.run_name.function_name;
       const std::string what = name.substr(0, name.find('/'));
-      const double us = run.GetAdjustedCPUTime();
+      const bool real_time = run.run_name.time_type == "real_time";
+      const double us = real_time ? run.GetAdjustedRealTime() : run.GetAdjustedCPUTime();
       const double first = first_us.try_emplace(what, us).first->second;
       std::printf("| %s | %s | %.2f | %.2f | %.2f |\n", what.c_str(),
                   name.substr(what.size() + 1).c_str(), us,

@@ -15,6 +15,10 @@
 
 namespace chunker {
 
+namespace cut {
+struct Candidates;
+}
+
 /// Options that were checked once and are shared from then on (R5.1).
 /// Owns:    the recipe, and the tables that all its cutters share.
 /// Threads: shared.
@@ -85,6 +89,9 @@ class NarAwareChunker {
 
   /// Appends the chunks that are certain now; they are contiguous and in order, and lie in what was fed.
   [[nodiscard]] Result<void> feed(Bytes piece, std::vector<ChunkExtent>& chunks);
+  /// The same, for a piece that was scanned beforehand; the library's own. The candidates come back unchanged.
+  [[nodiscard]] Result<void> feed(Bytes piece, std::vector<ChunkExtent>& chunks,
+                                  cut::Candidates& candidates);
   /// The input ends here: appends the rest. To be called once, last.
   [[nodiscard]] Result<void> finish(std::vector<ChunkExtent>& chunks);
 

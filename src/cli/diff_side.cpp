@@ -23,8 +23,8 @@ Result<DiffSide> cut_file(const std::string& path, const DiffCut& cut,
                               {.hash = cut.hash, .store_prefix = cut.store_prefix, .stop = stop}));
   ByteBuffer buffer;
   pipeline::ProgressMeter progress({}, 1, 0);
-  CHUNKER_TRY(FileChunks file,
-              pipeline::chunk_file(path == "-" ? "/dev/stdin" : path, file_cut, buffer, progress));
+  CHUNKER_TRY(FileChunks file, pipeline::chunk_file(path == "-" ? "/dev/stdin" : path, file_cut,
+                                                    buffer, progress, [] { return 1U; }));
   return DiffSide{.name = label_of(path),
                   .bytes = file.bytes,
                   .recipe = cut.chunking.recipe,

@@ -14,7 +14,7 @@
 namespace chunker::cut {
 namespace {
 
-static_assert(Cutter<FastCdc> && Cutter<RabinKarp> && Cutter<Fixed>);
+static_assert(ForesightedCutter<FastCdc> && Cutter<RabinKarp> && Cutter<Fixed>);
 
 template <Cutter T>
 AnyCutter make(const Recipe& recipe, const CutKernel& kernel) {

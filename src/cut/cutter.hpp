@@ -9,6 +9,7 @@
 #include "chunker/bytes.hpp"
 #include "chunker/error.hpp"
 #include "chunker/recipe.hpp"
+#include "cut/candidates.hpp"
 
 namespace chunker::cut {
 
@@ -31,6 +32,17 @@ concept Cutter = std::copyable<T> &&
                    { cutter.scan(rest) } noexcept -> std::same_as<std::optional<std::uint64_t>>;
                  };
 
+/// What a cutter may offer besides: cut points can be looked for before anyone knows where chunks begin.
+///   find_candidates  looks for them in a piece of any stream.
+///   follow           from now on `scan` asks `candidates` wherever they cover `rest`. They are borrowed, may change
+///                    between calls, and change no cut.
+template <class T>
+concept ForesightedCutter =
+    Cutter<T> && requires(T cutter, Bytes piece, Candidates& found, const Candidates& candidates) {
+      { std::as_const(cutter).find_candidates(piece, found) } -> std::same_as<void>;
+      { cutter.follow(candidates) } noexcept -> std::same_as<void>;
+    };
+
 /// Any cutter behind one small face.
 /// Owns:    the cutter; a copy has its own state and shares the tables.
 /// Threads: movable.
@@ -52,12 +64,19 @@ class AnyCutter {
   [[nodiscard]] std::optional<std::uint64_t> scan(Bytes& rest) noexcept {
     return face_->scan(rest);
   }
+  /// As ForesightedCutter says; others find nothing.
+  void find_candidates(Bytes piece, Candidates& found) const {
+    face_->find_candidates(piece, found);
+  }
+  void follow(const Candidates& candidates) noexcept { face_->follow(candidates); }
 
  private:
   struct Face {
     virtual ~Face() = default;
     virtual void restart(std::uint64_t seen_bytes) noexcept = 0;
     virtual std::optional<std::uint64_t> scan(Bytes& rest) noexcept = 0;
+    virtual void find_candidates(Bytes piece, Candidates& found) const = 0;
+    virtual void follow(const Candidates& candidates) noexcept = 0;
     virtual std::unique_ptr<Face> clone() const = 0;
   };
   template <Cutter T>
@@ -65,6 +84,13 @@ class AnyCutter {
     explicit Model(T c) : cutter(std::move(c)) {}
     void restart(std::uint64_t seen_bytes) noexcept override { cutter.restart(seen_bytes); }
     std::optional<std::uint64_t> scan(Bytes& rest) noexcept override { return cutter.scan(rest); }
+    void find_candidates([[maybe_unused]] Bytes piece, Candidates& found) const override {
+      found.piece = {};
+      if constexpr (ForesightedCutter<T>) cutter.find_candidates(piece, found);
+    }
+    void follow([[maybe_unused]] const Candidates& candidates) noexcept override {
+      if constexpr (ForesightedCutter<T>) cutter.follow(candidates);
+    }
     std::unique_ptr<Face> clone() const override { return std::make_unique<Model>(*this); }
     T cutter;
   };

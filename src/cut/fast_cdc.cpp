@@ -46,6 +46,34 @@ void FastCdc::restart(std::uint64_t seen_bytes) noexcept {
   match_held_ = false;
 }
 
+void FastCdc::find_candidates(Bytes piece, Candidates& found) const {
+  cut::find_candidates(plan_->tables, plan_->masks, plan_->scan, piece, found);
+}
+
+std::size_t FastCdc::scan_for_match(Bytes bytes, std::size_t center) noexcept {
+  return plan_->scan(plan_->tables, plan_->masks,
+                     reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), center,
+                     hash_);
+}
+
+// The index of the byte that ends the next match, or the number of bytes. Candidates tell it from where the window
+// lies in both the chunk and their piece.
+std::size_t FastCdc::find_match(Bytes bytes, std::size_t center) noexcept {
+  if (candidates_ == nullptr || !candidates_->cover(bytes)) return scan_for_match(bytes, center);
+  const auto begin = static_cast<std::size_t>(bytes.data() - candidates_->piece.data());
+  const std::uint64_t seen = std::min<std::uint64_t>(begin, position_ - plan_->first);
+  const std::uint64_t lacks = kWindowBytes - 1 - std::min<std::uint64_t>(seen, kWindowBytes - 1);
+  const auto scanned = static_cast<std::size_t>(std::min<std::uint64_t>(lacks, bytes.size()));
+  const std::size_t found = scan_for_match(bytes.first(scanned), center);
+  if (found != scanned || scanned == bytes.size()) return found;
+  const std::size_t next =
+      candidates_->next(begin + scanned, begin + bytes.size(), begin + center) - begin;
+  if (next == bytes.size()) {
+    hash_ = hash_of(plan_->tables, bytes.data() + bytes.size() - kWindowBytes, kWindowBytes);
+  }
+  return next;
+}
+
 // A match at byte p ends the chunk before p: that byte begins the next chunk. Bytes p and p + 1 of an even
 // p are a pair, and only whole pairs are tested, so a match at an even p counts once p + 1 exists.
 std::optional<std::uint64_t> FastCdc::scan(Bytes& rest) noexcept {
@@ -62,9 +90,7 @@ std::optional<std::uint64_t> FastCdc::scan(Bytes& rest) noexcept {
     const auto size =
         static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), plan.limit - position_));
     const std::uint64_t center = plan.center > position_ ? plan.center - position_ : 0;
-    const std::size_t found =
-        plan.scan(plan.tables, plan.masks, reinterpret_cast<const std::uint8_t*>(rest.data()), size,
-                  static_cast<std::size_t>(center), hash_);
+    const std::size_t found = find_match(rest.first(size), static_cast<std::size_t>(center));
     position_ += found;
     rest = rest.subspan(found);
     if (found != size) {

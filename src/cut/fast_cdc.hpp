@@ -7,6 +7,7 @@
 #include "chunker/bytes.hpp"
 #include "chunker/error.hpp"
 #include "chunker/recipe.hpp"
+#include "cut/candidates.hpp"
 #include "cut/kernels.hpp"
 
 namespace chunker::cut {
@@ -31,13 +32,19 @@ class FastCdc {
 
   void restart(std::uint64_t seen_bytes) noexcept;
   [[nodiscard]] std::optional<std::uint64_t> scan(Bytes& rest) noexcept;
+  void find_candidates(Bytes piece, Candidates& found) const;
+  void follow(const Candidates& candidates) noexcept { candidates_ = &candidates; }
 
  private:
   struct Plan;
 
+  [[nodiscard]] std::size_t find_match(Bytes bytes, std::size_t center) noexcept;
+  [[nodiscard]] std::size_t scan_for_match(Bytes bytes, std::size_t center) noexcept;
+
   std::shared_ptr<const Plan> plan_;
   std::uint64_t position_ = 0;  // bytes of the chunk that went by
   std::uint64_t hash_ = 0;
+  const Candidates* candidates_ = nullptr;
   bool match_held_ = false;  // the last byte matched, and needs one byte behind it to count
 };
 

@@ -16,6 +16,9 @@ struct GearTables {
   alignas(64) std::uint8_t planes[4][256];
 };
 
+/// What a cut depends on: the last so many bytes of its chunk, and no others.
+inline constexpr std::size_t kWindowBytes = 48;
+
 /// A cut is where the hash has none of the mask's bits. All bits are below 2^48, so a cut depends on the
 /// last 48 bytes at most.
 struct GearMasks {

@@ -32,7 +32,6 @@ namespace {
 constexpr std::size_t kStrips = 16;
 constexpr std::size_t kColumnBytes = 16;  // of every strip, in one round of the loop
 constexpr std::size_t kWarmUpBytes = 32;  // what the low 32 bits of a hash depend on
-constexpr std::size_t kWindowBytes = 48;  // what a cut depends on
 constexpr std::size_t kHistoryBytes =
     64;  // before the first block: a window, and whole cache lines
 // Longer strips have less to warm up, shorter ones less to throw away behind a cut. A stride of 4 KiB would

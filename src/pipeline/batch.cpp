@@ -3,6 +3,7 @@
 #include <tbb/enumerable_thread_specific.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <string>
 #include <thread>
@@ -29,7 +30,10 @@ struct BatchStream::State {
   const std::vector<std::filesystem::path> paths;
   const pipeline::FileCut cut;
   const BatchOptions batch;
+  const unsigned threads = pipeline::thread_count(batch.threads);
   pipeline::ProgressMeter progress;
+  std::atomic<std::size_t> begun{0};
+  std::atomic<std::size_t> running{0};
   base::Mutex mutex;
   base::Condition changed;
   std::deque<BatchResult> results CHUNKER_GUARDED_BY(mutex);
@@ -43,8 +47,7 @@ struct BatchStream::State {
 
   void run() {
     auto done = pipeline::catching([this]() -> Result<void> {
-      pipeline::for_each_in_order(pipeline::thread_count(batch.threads), paths.size(),
-                                  [this](std::size_t i) { work(paths[i]); });
+      pipeline::for_each_in_order(threads, paths.size(), [this](std::size_t i) { work(paths[i]); });
       return {};
     });
     const base::Lock lock(mutex);
@@ -58,12 +61,23 @@ struct BatchStream::State {
       const base::Lock lock(mutex);
       if (stopping) return;
     }
-    auto chunks = pipeline::catching(
-        [&] { return pipeline::chunk_file(path, cut, buffers.local(), progress); });
+    ++running;
+    ++begun;
+    auto chunks = pipeline::catching([&] {
+      return pipeline::chunk_file(path, cut, buffers.local(), progress,
+                                  [this] { return threads_to_spare(); });
+    });
+    --running;
     if (!chunks && chunks.error().context.find(path.string()) == std::string::npos) {
       chunks = std::unexpected(std::move(chunks).error().within(path.string()));
     }
     deliver({path, std::move(chunks)});
+  }
+
+  /// Once no file is left to begin, those that are running share the threads.
+  unsigned threads_to_spare() const {
+    if (begun < paths.size()) return 1;
+    return threads / static_cast<unsigned>(std::max<std::size_t>(1, running));
   }
 
   std::optional<BatchResult> take() {

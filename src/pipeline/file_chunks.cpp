@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "pipeline/file_cutting.hpp"
 #include "pipeline/input.hpp"
 
 namespace chunker::pipeline {
@@ -13,77 +14,53 @@ namespace {
 
 /// Read at once; also what is left over of a file at most, beside one chunk.
 constexpr std::size_t kReadBytes = 1 << 20;
+/// So much of a file is cut by one thread in any case: slabs for more are worth their memory only behind it.
+constexpr std::uint64_t kAloneBytes = 8 << 20;
 
-class FileChunker {
- public:
-  FileChunker(const FileCut& cut, ByteBuffer& buffer)
-      : cut_(cut), chunker_(cut.chunking), normalizer_(cut.normalizer), buffer_(buffer) {
-    buffer_.clear();
+Result<void> cut_fresh(FileCutting& cutting, bool ended) {
+  auto& [cut, chunker, normalizer, buffer, fed, file] = cutting;
+  const MutableBytes fresh = buffer.span().subspan(fed);
+  const std::size_t count = cutting.normalize(fresh, ended);
+  const std::size_t known = file.extents.size();
+  CHUNKER_TRY_VOID(chunker.feed(fresh.first(count), file.extents));
+  fed += count;
+  if (ended) CHUNKER_TRY_VOID(chunker.finish(file.extents));
+  const std::size_t used =
+      describe(cut, std::span(file.extents).subspan(known), buffer, file.digests, file.profiles);
+  std::memmove(buffer.data(), buffer.data() + used, buffer.size() - used);
+  buffer.resize(buffer.size() - used);
+  fed -= used;
+  return {};
+}
+
+/// Reads, cuts and hashes up to kReadBytes more. False at the end.
+Result<bool> read_more(FileCutting& cutting, Input& input, ProgressMeter& progress) {
+  if (cutting.cut.stop.stop_requested()) {
+    return base::fail(ErrorCode::cancelled, "stopped on request");
   }
+  ByteBuffer& buffer = cutting.buffer;
+  const std::size_t old_size = buffer.size();
+  buffer.resize(old_size + kReadBytes);
+  CHUNKER_TRY(const std::size_t count, input.read(buffer.span().subspan(old_size)));
+  buffer.resize(old_size + count);
+  const bool ended = count < kReadBytes;
+  cutting.file.bytes += count;
+  CHUNKER_TRY_VOID(cut_fresh(cutting, ended));
+  progress.add_bytes(count);
+  return !ended;
+}
 
-  Result<void> read_all(Input& input, ProgressMeter& progress) {
-    for (bool ended = false; !ended;) {
-      if (cut_.stop.stop_requested()) {
-        return base::fail(ErrorCode::cancelled, "stopped on request");
-      }
-      const std::size_t old_size = buffer_.size();
-      buffer_.resize(old_size + kReadBytes);
-      CHUNKER_TRY(const std::size_t count, input.read(buffer_.span().subspan(old_size)));
-      buffer_.resize(old_size + count);
-      ended = count < kReadBytes;
-      file_.bytes += count;
-      CHUNKER_TRY_VOID(cut_fresh(ended));
-      progress.add_bytes(count);
-    }
-    return {};
+Result<void> read_all(FileCutting& cutting, Input& input, ProgressMeter& progress,
+                      const ThreadsToSpare& threads_to_spare) {
+  const bool may_share = fits_side_by_side(cutting);
+  for (;;) {
+    CHUNKER_TRY(const bool more, read_more(cutting, input, progress));
+    if (!more) return {};
+    if (!may_share || cutting.file.bytes < kAloneBytes) continue;
+    const unsigned threads = threads_to_spare();
+    if (threads > 1) return cut_side_by_side(cutting, input, progress, threads);
   }
-
-  FileChunks take() && {
-    file_.is_nar = chunker_.is_nar();
-    file_.entries = std::move(chunker_.entries());
-    if (normalizer_) file_.references = std::move(*normalizer_).take();
-    return std::move(file_);
-  }
-
- private:
-  Result<void> cut_fresh(bool ended) {
-    const MutableBytes fresh = buffer_.span().subspan(fed_);
-    const std::size_t count = normalizer_ ? normalizer_->normalize(fresh, ended) : fresh.size();
-    const std::size_t known = file_.extents.size();
-    CHUNKER_TRY_VOID(chunker_.feed(fresh.first(count), file_.extents));
-    fed_ += count;
-    if (ended) CHUNKER_TRY_VOID(chunker_.finish(file_.extents));
-    const std::size_t used = hash_chunks_from(known);
-    std::memmove(buffer_.data(), buffer_.data() + used, buffer_.size() - used);
-    buffer_.resize(buffer_.size() - used);
-    fed_ -= used;
-    return {};
-  }
-
-  /// Returns how many bytes these chunks are.
-  std::size_t hash_chunks_from(std::size_t first) {
-    std::vector<Bytes> chunks;
-    std::size_t used = 0;
-    for (std::size_t i = first; i < file_.extents.size(); ++i) {
-      const auto size = static_cast<std::size_t>(file_.extents[i].size_bytes);
-      chunks.push_back(buffer_.view().subspan(used, size));
-      used += size;
-    }
-    file_.digests.resize(file_.extents.size());
-    cut_.hash.hash_many(chunks, std::span(file_.digests).subspan(first));
-    if (cut_.profile_contents) {
-      std::ranges::transform(chunks, std::back_inserter(file_.profiles), profile_content);
-    }
-    return used;
-  }
-
-  const FileCut& cut_;
-  NarAwareChunker chunker_;
-  std::optional<refs::ReferenceNormalizer> normalizer_;
-  ByteBuffer& buffer_;   ///< From the end of the last chunk on.
-  std::size_t fed_ = 0;  ///< How much of it the chunker has seen.
-  FileChunks file_;
-};
+}
 
 }  // namespace
 
@@ -94,14 +71,36 @@ Result<FileCut> FileCut::make(const ChunkingOptions& chunking, const BatchOption
                  batch.stop};
 }
 
+std::size_t describe(const FileCut& cut, std::span<const ChunkExtent> chunks, Bytes bytes,
+                     std::vector<Digest>& digests, std::vector<ContentProfile>& profiles) {
+  std::vector<Bytes> inputs;
+  std::size_t used = 0;
+  for (const ChunkExtent& chunk : chunks) {
+    const auto size = static_cast<std::size_t>(chunk.size_bytes);
+    inputs.push_back(bytes.subspan(used, size));
+    used += size;
+  }
+  const std::size_t known = digests.size();
+  digests.resize(known + inputs.size());
+  cut.hash.hash_many(inputs, std::span(digests).subspan(known));
+  if (cut.profile_contents) {
+    std::ranges::transform(inputs, std::back_inserter(profiles), profile_content);
+  }
+  return used;
+}
+
 Result<FileChunks> chunk_file(const std::filesystem::path& path, const FileCut& cut,
-                              ByteBuffer& buffer, ProgressMeter& progress) {
+                              ByteBuffer& buffer, ProgressMeter& progress,
+                              const ThreadsToSpare& threads_to_spare) {
   CHUNKER_TRY(const auto input,
               open_input({IngestSource::Kind::nar_file, path, -1, std::string()}, cut.stop));
-  FileChunker chunker(cut, buffer);
-  CHUNKER_TRY_VOID(chunker.read_all(*input, progress));
-  FileChunks file = std::move(chunker).take();
+  FileCutting cutting(cut, buffer);
+  CHUNKER_TRY_VOID(read_all(cutting, *input, progress, threads_to_spare));
+  FileChunks file = std::move(cutting.file);
   file.path = path;
+  file.is_nar = cutting.chunker.is_nar();
+  file.entries = std::move(cutting.chunker.entries());
+  if (cutting.normalizer) file.references = std::move(*cutting.normalizer).take();
   return file;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -24,9 +25,14 @@ struct FileCut {
                                             const BatchOptions& batch);
 };
 
-/// Cuts and hashes one file. The buffer is the worker's, kept from file to file (R6.4).
+/// How many threads of the current arena one file may have, its own included; asked while the file is read.
+using ThreadsToSpare = std::function<unsigned()>;
+
+/// Cuts and hashes one file. The buffer is the worker's, kept from file to file (R6.4). Once a file is known to be
+/// large, threads that are to spare help (R8.4).
 /// Errors: io_*, nar_*, cancelled.
 [[nodiscard]] Result<FileChunks> chunk_file(const std::filesystem::path& path, const FileCut& cut,
-                                            ByteBuffer& buffer, ProgressMeter& progress);
+                                            ByteBuffer& buffer, ProgressMeter& progress,
+                                            const ThreadsToSpare& threads_to_spare);
 
 }  // namespace chunker::pipeline

@@ -6,6 +6,7 @@
 
 #include "base/try.hpp"
 #include "chunker/chunking.hpp"
+#include "cut/candidates.hpp"
 #include "cut/splitter.hpp"
 #include "pipeline/resolved_options.hpp"
 
@@ -41,6 +42,7 @@ struct NarAwareChunker::State final : NarVisitor {
 
   void begin() {
     cut::AnyCutter cutter = options->parts().cutter;
+    cutter.follow(candidates);
     is_nar = text_of(head_view()) == kNarMagic;
     if (is_nar) parser.emplace();
     splitter = is_nar ? cut::make_nar_splitter(options->recipe(), std::move(cutter))
@@ -63,6 +65,7 @@ struct NarAwareChunker::State final : NarVisitor {
   std::size_t head_bytes = 0;
   bool is_nar = false;
   std::optional<NarParser> parser;
+  cut::Candidates candidates;  // of the piece that is being split; the cutter looks at them
   std::unique_ptr<cut::Splitter> splitter;
   std::vector<NarEntry> entries;
 };
@@ -82,6 +85,14 @@ Result<void> NarAwareChunker::feed(Bytes piece, std::vector<ChunkExtent>& chunks
     CHUNKER_TRY_VOID(state.split(state.head_view(), chunks));
   }
   return state.split(piece, chunks);
+}
+
+Result<void> NarAwareChunker::feed(Bytes piece, std::vector<ChunkExtent>& chunks,
+                                   cut::Candidates& candidates) {
+  std::swap(state_->candidates, candidates);
+  auto fed = feed(piece, chunks);
+  std::swap(state_->candidates, candidates);
+  return fed;
 }
 
 Result<void> NarAwareChunker::finish(std::vector<ChunkExtent>& chunks) {
