@@ -70,6 +70,16 @@ void two_threads(benchmark::State& state, const Options& options) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(input().size()));
 }
 
+// By one thread, so that the work can be told from how well it is shared.
+void candidates_alone(benchmark::State& state, const Options& options) {
+  std::vector<cut::Candidates> found(kPieces);
+  for (auto _ : state) {
+    find(options, found, 0, 1);
+    benchmark::DoNotOptimize(found.data());
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(input().size()));
+}
+
 void selection_alone(benchmark::State& state, const Options& options) {
   std::vector<cut::Candidates> found(kPieces);
   std::vector<ChunkExtent> chunks;
@@ -96,6 +106,7 @@ void compare(std::uint64_t min_kib, std::uint64_t avg_kib, std::uint64_t max_kib
                             ":" + std::to_string(max_kib) + " KiB";
   add(title + "/one thread", [=](benchmark::State& s) { one_thread(s, options); });
   add(title + "/two threads", [=](benchmark::State& s) { two_threads(s, options); });
+  add(title + "/candidates alone", [=](benchmark::State& s) { candidates_alone(s, options); });
   add(title + "/selection alone", [=](benchmark::State& s) { selection_alone(s, options); });
 }
 

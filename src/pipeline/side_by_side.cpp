@@ -1,8 +1,10 @@
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
+#include <algorithm>
 #include <atomic>
-#include <utility>
+#include <cstring>
+#include <vector>
 
 #include "base/try.hpp"
 #include "cut/candidates.hpp"
@@ -141,7 +143,7 @@ void SideBySide::cut(Slab& slab) {
 
 Result<void> SideBySide::cut_fresh(Slab& slab) {
   slab.begin = slab.fresh_begin - rest_.size();
-  std::ranges::copy(rest_, slab.bytes.data() + slab.begin);
+  if (!rest_.empty()) std::memcpy(slab.bytes.data() + slab.begin, rest_.data(), rest_.size());
   CHUNKER_TRY_VOID(cutting_.chunker.feed(slab.fresh(), slab.chunks, slab.candidates));
   if (slab.last) CHUNKER_TRY_VOID(cutting_.chunker.finish(slab.chunks));
   std::size_t rest_begin = slab.begin;
