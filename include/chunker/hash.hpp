@@ -66,7 +66,7 @@ inline constexpr Threads threads_of<HashAlgorithm> = Threads::shared;
 /// SHA-256 of bytes that arrive in pieces: the name of a whole NAR.
 /// Owns:    its state.
 /// Threads: movable.
-/// Errors:  none; std::bad_alloc on construction.
+/// Errors:  std::bad_alloc, after which the stream is of no use.
 /// Cost:    about 0.6 ns a byte with SHA-NI.
 class Sha256Stream {
  public:

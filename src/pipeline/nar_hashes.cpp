@@ -60,8 +60,9 @@ NarHashes::Stream::~Stream() {
   }
 }
 
-void NarHashes::Stream::update(Bytes bytes, Release release) {
-  hashes_.add(*this, {bytes, std::move(release)});
+void NarHashes::Stream::update(Bytes bytes, Release release, std::uint64_t held_bytes) {
+  hashes_.add(*this,
+              {bytes, std::move(release), std::max<std::uint64_t>(held_bytes, bytes.size())});
 }
 
 Digest NarHashes::Stream::finish() {
@@ -83,15 +84,21 @@ void NarHashes::wait_while_busy(const Stream& stream) {
   while (stream.busy_) idle_.wait(mutex_);
 }
 
-void NarHashes::add(Stream& stream, Stream::Piece piece) {
+void NarHashes::add(Stream& stream, const Stream::Piece& piece) {
   {
     const base::Lock lock(mutex_);
+    try {
+      stream.waiting_.push_back(piece);
+    } catch (const std::bad_alloc&) {
+      if (piece.release) piece.release();
+      throw;
+    }
     stream.waiting_bytes_ += piece.bytes.size();
-    stream.waiting_.push_back(std::move(piece));
+    stream.waiting_held_bytes_ += piece.held_bytes;
     const bool in_company = std::ranges::any_of(streams_, [&](const Stream* other) {
       return other != &stream && !other->busy_ && !other->waiting_.empty();
     });
-    const bool may_wait = streams_.size() > 1 && stream.waiting_bytes_ < kWaitingBytesMax;
+    const bool may_wait = streams_.size() > 1 && stream.waiting_held_bytes_ < kWaitingBytesMax;
     if (may_wait && (stream.busy_ || !in_company)) return;
     wait_while_busy(stream);
   }
@@ -124,6 +131,7 @@ void NarHashes::Round::take_pieces(Stream& stream, std::uint64_t bytes_min) {
     shares_.back().pieces.push_back(oldest);
     taken += oldest.bytes.size();
     stream.waiting_bytes_ -= oldest.bytes.size();
+    stream.waiting_held_bytes_ -= oldest.held_bytes;
     stream.waiting_.pop_front();
   } while (taken < bytes_min && !stream.waiting_.empty());
 }

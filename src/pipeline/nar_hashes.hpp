@@ -17,7 +17,7 @@ namespace chunker::pipeline {
 /// Owns:    nothing; pieces are borrowed until they are released.
 /// Threads: shared.
 /// Errors:  std::bad_alloc, from finish() also where another NAR's thread had it.
-/// Cost:    one short lock per piece; pieces of up to kWaitingBytesMax and one more wait for each NAR.
+/// Cost:    one short lock per piece; pieces that hold up to kWaitingBytesMax and one more wait for each NAR.
 class NarHashes {
  public:
   /// Called once a piece is needed no longer: at once or later, by any thread.
@@ -33,7 +33,8 @@ class NarHashes {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    void update(Bytes bytes, Release release = {});
+    /// `held_bytes` is the memory that stays in use until the release, if that is more than the piece.
+    void update(Bytes bytes, Release release = {}, std::uint64_t held_bytes = 0);
     /// The hash of all pieces. To be called once, last.
     [[nodiscard]] Digest finish();
 
@@ -42,12 +43,14 @@ class NarHashes {
     struct Piece {
       Bytes bytes;
       Release release;
+      std::uint64_t held_bytes;  // No less than the bytes.
     };
 
     NarHashes& hashes_;
     Sha256Stream sha256_;        // Used by the thread that made it busy.
     std::deque<Piece> waiting_;  // These are guarded by the mutex of hashes_.
     std::uint64_t waiting_bytes_ = 0;
+    std::uint64_t waiting_held_bytes_ = 0;
     bool busy_ = false;
     bool broken_ = false;  // Whoever hashed its pieces ran out of memory: the hash would be wrong.
   };
@@ -58,7 +61,7 @@ class NarHashes {
   struct Share;
   class Round;
 
-  void add(Stream& stream, Stream::Piece piece);
+  void add(Stream& stream, const Stream::Piece& piece);
   void wait_while_busy(const Stream& stream) CHUNKER_REQUIRES(mutex_);
 
   base::Mutex mutex_;

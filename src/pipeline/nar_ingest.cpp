@@ -212,9 +212,13 @@ void NarIngest::hash_and_collect(SlabPtr slab) {
     waits_for_.insert(waits_for_.end(), done->waits_for.begin(), done->waits_for.end());
     stored_ += std::exchange(done->stored, {});
     const Bytes fresh = done->fresh();
-    sha256_.update(fresh, [&slabs = shared_.slabs, held = done.release()] {
-      slabs.give(std::unique_ptr<Slab>(held));
-    });
+    const std::uint64_t held_bytes = done->bytes.capacity();
+    sha256_.update(
+        fresh,
+        [&slabs = shared_.slabs, held = done.release()] {
+          slabs.give(std::unique_ptr<Slab>(held));
+        },
+        held_bytes);
     return {};
   });
   if (!collected) fail(std::move(collected).error());

@@ -184,7 +184,7 @@ void NarRestore::hash(FrameRun* run) {
   if (failed_ || range_) return release();
   const std::size_t last = run->pieces.size() - 1;
   for (std::size_t i = 0; i < last; ++i) sha256_.update(run->bytes_of(run->pieces[i]));
-  sha256_.update(run->bytes_of(run->pieces[last]), release);
+  sha256_.update(run->bytes_of(run->pieces[last]), release, run->frame.capacity());
 }
 
 Result<void> NarRestore::run() {
@@ -215,7 +215,8 @@ Result<void> NarRestore::run() {
 }  // namespace
 
 Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
-                         std::optional<ByteRange> range, const ByteSink& sink) {
+                         std::optional<ByteRange> range, const ByteSink& sink,
+                         const std::function<Result<void>(std::uint64_t)>& on_size) {
   CHUNKER_TRY(const auto head, store::read_manifest_head(shared.parts, nar_sha256));
   if (range && (range->offset_bytes > head.nar_bytes ||
                 range->size_bytes > head.nar_bytes - range->offset_bytes)) {
@@ -224,6 +225,7 @@ Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
   }
   CHUNKER_TRY(auto chunks, store::read_chunk_list(shared.parts, head));
   CHUNKER_TRY(auto references, store::read_references(shared.parts, head));
+  if (on_size) CHUNKER_TRY_VOID(on_size(head.nar_bytes));
   NarRestore nar(shared, std::move(chunks), std::move(references), sink);
   if (range) nar.narrow(*range);
   CHUNKER_TRY_VOID(nar.run());

@@ -2,6 +2,8 @@
 
 #include <tbb/enumerable_thread_specific.h>
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
@@ -45,8 +47,9 @@ struct RestoreShared {
 };
 
 /// Gives one NAR back, or the part of it in `range`: the frames it needs are read, decoded and verified side by
-/// side and written in order.
-[[nodiscard]] Result<void> restore_nar(const RestoreShared& shared, const Digest& nar_sha256,
-                                       std::optional<ByteRange> range, const ByteSink& sink);
+/// side and written in order. `on_size` hears before the first byte how many the NAR has.
+[[nodiscard]] Result<void> restore_nar(
+    const RestoreShared& shared, const Digest& nar_sha256, std::optional<ByteRange> range,
+    const ByteSink& sink, const std::function<Result<void>(std::uint64_t)>& on_size = {});
 
 }  // namespace chunker::pipeline

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -29,9 +30,13 @@ class Pool {
     return std::make_unique<T>();
   }
 
-  void give(std::unique_ptr<T> used) {
+  void give(std::unique_ptr<T> used) noexcept {
     const base::Lock lock(mutex_);
-    free_.push_back(std::move(used));
+    try {
+      free_.push_back(std::move(used));
+    } catch (const std::bad_alloc&) {
+      // Then it is not kept.
+    }
   }
 
  private:

@@ -22,11 +22,9 @@ using pipeline::RestoreShared;
 Result<void> restore_into_file(const RestoreShared& shared, const Digest& nar_sha256,
                                const std::filesystem::path& path) {
   CHUNKER_TRY(auto output, resource::Replacement::begin(path));
-  if (const auto found = shared.parts.index->manifest(nar_sha256); found && *found) {
-    CHUNKER_TRY_VOID(output.reserve((*found)->nar_bytes));
-  }
-  CHUNKER_TRY_VOID(pipeline::restore_nar(shared, nar_sha256, std::nullopt,
-                                         [&output](Bytes bytes) { return output.append(bytes); }));
+  CHUNKER_TRY_VOID(pipeline::restore_nar(
+      shared, nar_sha256, std::nullopt, [&output](Bytes bytes) { return output.append(bytes); },
+      [&output](std::uint64_t nar_bytes) { return output.reserve(nar_bytes); }));
   return output.commit();
 }
 

@@ -213,11 +213,9 @@ Result<void> File::write_all(Bytes bytes) {
 Result<void> File::reserve(std::uint64_t size_bytes) {
   if (size_bytes < kReserveBytesMin || !std::in_range<off_t>(size_bytes)) return {};
   const auto size = static_cast<off_t>(size_bytes);
-  if (retried([&] { return make_room(descriptor_, size); }) < 0 && errno != EOPNOTSUPP &&
-      errno != ENOSYS) {
-    return failed("cannot make room", path_);
-  }
-  return {};
+  if (retried([&] { return make_room(descriptor_, size); }) == 0) return {};
+  const bool too_large = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+  return too_large ? failed("cannot make room", path_) : Result<void>();
 }
 
 void File::start_writeback(std::uint64_t offset_bytes, std::uint64_t size_bytes) const noexcept {

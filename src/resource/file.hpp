@@ -59,8 +59,8 @@ class File {
   /// Reads what is there, at the file's own position: at least one byte, or 0 at the end.
   [[nodiscard]] Result<std::size_t> read_some(MutableBytes out);
   [[nodiscard]] Result<void> write_all(Bytes bytes);
-  /// Makes room for a file of this size, which stays as long as it is: writing is then half as much work again
-  /// faster (bench/RESULTS.md, "Hashing"). Nothing where the file system cannot. Errors: io_no_space, io_error.
+  /// Makes room for a file of this size, which stays as short as it is: writing is then half as fast again
+  /// (bench/RESULTS.md, "Hashing"). Nothing where the file system cannot. Errors: io_no_space, io_failed.
   [[nodiscard]] Result<void> reserve(std::uint64_t size_bytes);
   static constexpr std::uint64_t kReserveBytesMin = 256 << 10;  ///< Less is not worth a call.
   /// Asks the system to begin writing these bytes out, so that a later sync_data() is short. Only a

@@ -73,11 +73,11 @@ void FrameCache::keep(const ChunkLocation& location, std::shared_ptr<DecodedFram
   const base::Lock lock(mutex_);
   const Key key = key_of(location);
   if (places_.contains(key)) return;
-  bytes_ += frame->raw().size();
+  bytes_ += frame->held_bytes();
   entries_.push_front({key, std::move(frame)});
   places_.emplace(key, entries_.begin());
   while (bytes_ > kBytesMax && entries_.size() > 1) {
-    bytes_ -= entries_.back().frame->raw().size();
+    bytes_ -= entries_.back().frame->held_bytes();
     places_.erase(entries_.back().key);
     entries_.pop_back();
   }

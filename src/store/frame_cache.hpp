@@ -21,6 +21,8 @@ class DecodedFrame {
   explicit DecodedFrame(ScratchBuffer raw) : raw_(std::move(raw)) {}
 
   [[nodiscard]] Bytes raw() const noexcept { return raw_.bytes(); }
+  /// The memory it takes: a buffer of the pool may be larger than what is in it.
+  [[nodiscard]] std::uint64_t held_bytes() const noexcept { return raw_.bytes().capacity(); }
   /// The bytes of one chunk. Errors and cost: those of chunk_in_frame(), the first time.
   [[nodiscard]] Result<Bytes> chunk(const Digest& digest, const ChunkLocation& location,
                                     const HashAlgorithm& hash) CHUNKER_EXCLUDES(mutex_);

@@ -85,6 +85,18 @@ TEST(NarHashes, WaitingBytesAreBounded) {
   EXPECT_EQ(most, NarHashes::kWaitingBytesMax >> 20);
 }
 
+// A frame of which one small chunk is wanted is held as a whole.
+TEST(NarHashes, WhatWaitingPiecesHoldIsBounded) {
+  NarHashes hashes;
+  NarHashes::Stream busy(hashes), idle(hashes);
+  int waiting = 0, most = 0;
+  for (int i = 0; i < 40; ++i) {
+    most = std::max(most, ++waiting);
+    busy.update(bytes_of("x"), [&] { --waiting; }, 1 << 20);
+  }
+  EXPECT_EQ(most, NarHashes::kWaitingBytesMax >> 20);
+}
+
 TEST(NarHashes, AStreamThatEndsEarlyReleasesItsPieces) {
   NarHashes hashes;
   NarHashes::Stream other(hashes);
