@@ -76,8 +76,8 @@ class Sha256Stream {
   ~Sha256Stream();
 
   void update(Bytes bytes);
-  /// The next piece of each of several streams, all different ones: with SHA-NI two streams of pieces as long as
-  /// each other take little longer than one.
+  /// The next piece of each of several streams, all different ones: with SHA-NI several streams
+  /// of pieces as long as each other are hashed faster than one by one (bench/RESULTS.md, "Hashing").
   static void update_many(std::span<Sha256Stream* const> streams, std::span<const Bytes> pieces);
   /// The digest of all bytes so far; the stream then starts afresh.
   [[nodiscard]] Digest finish();

@@ -13,7 +13,7 @@
 namespace chunker::pipeline {
 
 /// The SHA-256 of NARs that go through their stages at the same time. One stream alone waits for its own chain of
-/// rounds half the time, so a piece waits a while for one of another NAR, and then both are hashed side by side.
+/// rounds half the time, so a piece waits a while for those of other NARs, up to four of which are hashed side by side.
 /// Owns:    nothing; pieces are borrowed until they are released.
 /// Threads: shared.
 /// Errors:  std::bad_alloc, from finish() also where another NAR's thread had it.
