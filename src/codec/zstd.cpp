@@ -8,12 +8,18 @@
 namespace chunker::codec {
 namespace {
 
-// Level 3 is made for many megabytes. On frames of about 1 MiB smaller tables stay in the cache and are
-// filled sooner: faster for about one percent more bytes (bench/RESULTS.md, "zstd level 3").
-constexpr ZstdTuning kBalanced{.level = kZstdLevel, .hash_log = 16, .chain_log = 15};
+// Level 3 is made for many megabytes. Smaller tables stay in the cache and are filled sooner: faster for about
+// one percent more bytes, and the less there is to compress, the smaller they may be (bench/RESULTS.md, "zstd
+// level 3"). Frames of ingest are up to 1 MiB; there a percent counts more.
+constexpr ZstdTuning balanced(std::size_t content_bytes) noexcept {
+  constexpr std::size_t kKiB = 1024;
+  if (content_bytes <= 512 * kKiB) return {.level = kZstdLevel, .hash_log = 15, .chain_log = 14};
+  if (content_bytes <= 768 * kKiB) return {.level = kZstdLevel, .hash_log = 15, .chain_log = 15};
+  return {.level = kZstdLevel, .hash_log = 16, .chain_log = 15};
+}
 
-constexpr ZstdTuning tuning_of(int level) noexcept {
-  return level == kBalanced.level ? kBalanced : ZstdTuning{.level = level};
+constexpr ZstdTuning tuning_of(int level, std::size_t content_bytes) noexcept {
+  return level == kZstdLevel ? balanced(content_bytes) : ZstdTuning{.level = level};
 }
 
 constexpr auto kMagic = magic(0x28, 0xB5, 0x2F, 0xFD);
@@ -50,13 +56,14 @@ Bytes ZstdCodec::magic_bytes() const noexcept { return kMagic; }
 
 Result<void> ZstdCodec::compress(Bytes input, CompressionScratch& scratch,
                                  ByteBuffer& output) const {
-  return append_zstd_frame_into_room(zstd_compressor(scratch, tuning_of(level)), input, output);
+  return append_zstd_frame_into_room(zstd_compressor(scratch, tuning_of(level, input.size())),
+                                     input, output);
 }
 
 Result<bool> ZstdCodec::compress_until(Bytes input, CompressionScratch& scratch, ByteBuffer& output,
                                        const ShouldStop& should_stop) const {
-  return append_zstd_frame_until(zstd_compressor(scratch, tuning_of(level)), input, output,
-                                 should_stop);
+  return append_zstd_frame_until(zstd_compressor(scratch, tuning_of(level, input.size())), input,
+                                 output, should_stop);
 }
 
 Result<void> ZstdCodec::decompress(Bytes input, std::uint64_t output_bytes_max,
