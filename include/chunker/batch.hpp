@@ -11,6 +11,7 @@
 #include "chunker/chunk.hpp"
 #include "chunker/chunking.hpp"
 #include "chunker/content_type.hpp"
+#include "chunker/cpu_quota.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/hash.hpp"
@@ -22,7 +23,9 @@ namespace chunker {
 
 struct BatchOptions {
   HashAlgorithm hash = HashAlgorithm::blake3();
-  unsigned threads = 0;           ///< 0 means one per available processor.
+  unsigned threads = 0;  ///< 0 means one per available processor; `quota` may allow fewer.
+  CpuQuota
+      quota{};  ///< What was not reached within the time ends as cpu_time_limit_exceeded: chunk that again.
   std::size_t results_max = 16;   ///< Results that wait for the consumer, at most.
   bool profile_contents = false;  ///< Fill FileChunks::profiles; 4 to 7 us a chunk.
   /// References are taken out behind this prefix first, as ingest does with its own; empty leaves them in the data.

@@ -6,6 +6,7 @@
 // Ground
 #include "chunker/algorithm.hpp"     // what algorithms are called
 #include "chunker/bytes.hpp"         // borrowed and owned bytes
+#include "chunker/cpu_quota.hpp"     // CpuQuota: CPU that operations may use
 #include "chunker/digest.hpp"        // 32 bytes that name something
 #include "chunker/error.hpp"         // Result, ErrorCode, whether to retry
 #include "chunker/log.hpp"           // what an operator must know that no Result tells

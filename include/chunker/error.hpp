@@ -50,8 +50,9 @@ enum class ErrorCode : std::uint16_t {
   io_changed = 405,         ///< The input changed while it was read.
   io_too_many_files = 406,  ///< No file descriptor is left.
 
-  cancelled = 500,              ///< The caller asked to stop.
-  memory_limit_exceeded = 501,  ///< The budget does not allow this allocation.
+  cancelled = 500,                ///< The caller asked to stop.
+  memory_limit_exceeded = 501,    ///< The budget does not allow this allocation.
+  cpu_time_limit_exceeded = 502,  ///< The quota's CPU time is used up; what is finished is kept.
 
   key_invalid = 600,        ///< A key is not in Nix's format or has the wrong length.
   signature_invalid = 601,  ///< A signature does not fit key and message.

@@ -9,6 +9,7 @@
 
 #include "chunker/chunking.hpp"
 #include "chunker/codec.hpp"
+#include "chunker/cpu_quota.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/store.hpp"
@@ -42,7 +43,9 @@ struct IngestOptions {
   /// New chunks are stored as what distinguishes them from the package's version before, or from others that are
   /// alike (doc/format/pack.md).
   bool deltas = true;
-  unsigned threads = 0;    ///< 0 means one per available processor.
+  unsigned threads = 0;  ///< 0 means one per available processor; `quota` may allow fewer.
+  CpuQuota
+      quota{};  ///< Threads that only fetch a tree's files, or write the index, are not counted.
   std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.
 };
 
@@ -80,7 +83,7 @@ using OnProgress = std::function<void(const Progress&)>;
 /// the new one from now on; the older NAR is kept under NAME~ and 12 digits of its hash.
 /// Threads: `store` may be used by others meanwhile.
 /// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_*
-///          from the store, cancelled.
+///          from the store, cancelled, cpu_time_limit_exceeded.
 ///          Sources that were acknowledged before stay; the others were reported as failed.
 /// Cost:    about 30 MiB per thread, and as much again once there are deltas; bytes are read once.
 [[nodiscard]] Result<void> ingest(Store& store, std::span<const IngestSource> sources,

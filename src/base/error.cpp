@@ -43,6 +43,7 @@ std::string_view name(ErrorCode code) noexcept {
     CHUNKER_NAME(io_too_many_files)
     CHUNKER_NAME(cancelled)
     CHUNKER_NAME(memory_limit_exceeded)
+    CHUNKER_NAME(cpu_time_limit_exceeded)
     CHUNKER_NAME(key_invalid)
     CHUNKER_NAME(signature_invalid)
 #undef CHUNKER_NAME
@@ -58,6 +59,7 @@ Retry retry(ErrorCode code) noexcept {
     case ErrorCode::io_changed:
     case ErrorCode::io_too_many_files:
     case ErrorCode::memory_limit_exceeded:
+    case ErrorCode::cpu_time_limit_exceeded:
       return Retry::later;
     case ErrorCode::cancelled:
       return Retry::caller_stopped;

@@ -12,6 +12,7 @@ Exit exit_of(ErrorCode code) noexcept {
     case ErrorCode::io_changed:
     case ErrorCode::io_too_many_files:
     case ErrorCode::memory_limit_exceeded:
+    case ErrorCode::cpu_time_limit_exceeded:
       return Exit::later;
     case ErrorCode::cancelled:
       return Exit::interrupted;
@@ -143,6 +144,8 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::memory_limit_exceeded:
       return "Run this again with fewer --threads, more memory or higher limits (ulimit -u, ulimit "
              "-v).";
+    case ErrorCode::cpu_time_limit_exceeded:
+      return "Run this again to go on; what was finished stays.";
     case ErrorCode::key_invalid:
       return "A key is NAME:BASE64, as `chunker key generate` writes it.";
     case ErrorCode::signature_invalid:

@@ -30,7 +30,7 @@ struct BatchStream::State {
   const std::vector<std::filesystem::path> paths;
   const pipeline::FileCut cut;
   const BatchOptions batch;
-  const unsigned threads = pipeline::thread_count(batch.threads);
+  const unsigned threads = pipeline::thread_count(batch.threads, batch.quota);
   pipeline::ProgressMeter progress;
   std::atomic<std::size_t> begun{0};
   std::atomic<std::size_t> running{0};
@@ -46,8 +46,10 @@ struct BatchStream::State {
   std::jthread driver;
 
   void run() {
+    if (batch.quota.nice_level != 0) resource::lower_thread_priority(batch.quota.nice_level);
     auto done = pipeline::catching([this]() -> Result<void> {
-      pipeline::for_each_in_order(threads, paths.size(), [this](std::size_t i) { work(paths[i]); });
+      pipeline::for_each_in_order(
+          threads, paths.size(), [this](std::size_t i) { work(paths[i]); }, cut.cpu.get());
       return {};
     });
     const base::Lock lock(mutex);
@@ -63,11 +65,13 @@ struct BatchStream::State {
     }
     ++running;
     ++begun;
-    auto chunks = pipeline::catching([&] {
+    auto chunks = pipeline::catching([&]() -> Result<FileChunks> {
+      if (cut.cpu != nullptr) CHUNKER_TRY_VOID(cut.cpu->check_limit());
       return pipeline::chunk_file(path, cut, buffers.local(), progress,
                                   [this] { return threads_to_spare(); });
     });
     --running;
+    if (chunks && cut.cpu != nullptr) cut.cpu->finish_one();
     if (!chunks && chunks.error().context.find(path.string()) == std::string::npos) {
       chunks = std::unexpected(std::move(chunks).error().within(path.string()));
     }
@@ -140,8 +144,8 @@ Progress BatchStream::progress() const { return state_->progress.now(); }
 
 Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
                                       const ChunkingOptions& options, BatchOptions batch) {
-  CHUNKER_TRY(auto cut, pipeline::FileCut::make(options, batch));
   return pipeline::catching([&]() -> Result<BatchStream> {
+    CHUNKER_TRY(auto cut, pipeline::FileCut::make(options, batch));
     base::warn_if_deprecated(batch.hash.info());
     auto state =
         std::make_unique<BatchStream::State>(std::move(paths), std::move(cut), std::move(batch));

@@ -8,6 +8,7 @@
 #include "base/try.hpp"
 #include "pipeline/file_cutting.hpp"
 #include "pipeline/input.hpp"
+#include "pipeline/workers.hpp"
 
 namespace chunker::pipeline {
 namespace {
@@ -38,21 +39,27 @@ Result<bool> read_more(FileCutting& cutting, Input& input, ProgressMeter& progre
   if (cutting.cut.stop.stop_requested()) {
     return base::fail(ErrorCode::cancelled, "stopped on request");
   }
+  CpuUse* const cpu = cutting.cut.cpu.get();
+  const std::size_t block_bytes = cpu != nullptr ? cpu->block_bytes(kReadBytes) : kReadBytes;
   ByteBuffer& buffer = cutting.buffer;
   const std::size_t old_size = buffer.size();
-  buffer.resize(old_size + kReadBytes);
+  buffer.resize(old_size + block_bytes);
   CHUNKER_TRY(const std::size_t count, input.read(buffer.span().subspan(old_size)));
   buffer.resize(old_size + count);
-  const bool ended = count < kReadBytes;
+  const bool ended = count < block_bytes;
   cutting.file.bytes += count;
   CHUNKER_TRY_VOID(cut_fresh(cutting, ended));
   progress.add_bytes(count);
+  const auto passed = cpu != nullptr ? cpu->pass(count) : Result<void>();
+  if (!ended) CHUNKER_TRY_VOID(passed);
   return !ended;
 }
 
 Result<void> read_all(FileCutting& cutting, Input& input, ProgressMeter& progress,
                       const ThreadsToSpare& threads_to_spare) {
-  const bool may_share = fits_side_by_side(cutting);
+  // The slabs of threads side by side are large: who is to yield often works alone.
+  const bool yields = cutting.cut.cpu != nullptr && cutting.cut.cpu->yields();
+  const bool may_share = !yields && fits_side_by_side(cutting);
   for (;;) {
     CHUNKER_TRY(const bool more, read_more(cutting, input, progress));
     if (!more) return {};
@@ -67,8 +74,10 @@ Result<void> read_all(FileCutting& cutting, Input& input, ProgressMeter& progres
 Result<FileCut> FileCut::make(const ChunkingOptions& chunking, const BatchOptions& batch) {
   CHUNKER_TRY(auto resolved, chunking.resolve());
   CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(batch.store_prefix));
-  return FileCut{std::move(resolved), batch.hash, std::move(normalizer), batch.profile_contents,
-                 batch.stop};
+  CHUNKER_TRY_VOID(batch.quota.validate());
+  const unsigned threads = thread_count(batch.threads, batch.quota);
+  return FileCut{std::move(resolved),    batch.hash, std::move(normalizer),
+                 batch.profile_contents, batch.stop, CpuUse::make_if_any(batch.quota, threads)};
 }
 
 std::size_t describe(const FileCut& cut, std::span<const ChunkExtent> chunks, Bytes bytes,

@@ -7,6 +7,7 @@
 
 #include "chunker/batch.hpp"
 #include "chunker/bytes.hpp"
+#include "pipeline/cpu_use.hpp"
 #include "pipeline/progress.hpp"
 #include "refs/references.hpp"
 
@@ -19,8 +20,9 @@ struct FileCut {
   std::optional<refs::ReferenceNormalizer> normalizer;  ///< Copied for each file.
   bool profile_contents = false;
   std::stop_token stop;
+  std::shared_ptr<CpuUse> cpu{};  ///< Null if nothing is asked of it.
 
-  /// Errors: invalid_argument for options or a store prefix that are none.
+  /// Errors: invalid_argument for options, a quota or a store prefix that are none.
   [[nodiscard]] static Result<FileCut> make(const ChunkingOptions& chunking,
                                             const BatchOptions& batch);
 };
@@ -30,7 +32,7 @@ using ThreadsToSpare = std::function<unsigned()>;
 
 /// Cuts and hashes one file. The buffer is the worker's, kept from file to file (R6.4). Once a file is known to be
 /// large, threads that are to spare help (R8.4).
-/// Errors: io_*, nar_*, cancelled.
+/// Errors: io_*, nar_*, cancelled, cpu_time_limit_exceeded.
 [[nodiscard]] Result<FileChunks> chunk_file(const std::filesystem::path& path, const FileCut& cut,
                                             ByteBuffer& buffer, ProgressMeter& progress,
                                             const ThreadsToSpare& threads_to_spare);

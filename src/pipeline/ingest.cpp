@@ -69,15 +69,18 @@ Result<void> ingest_source(const IngestShared& shared, const IngestSource& sourc
   if (shared.stop.stop_requested()) {
     return base::fail(ErrorCode::cancelled, "stopped on request");
   }
+  if (shared.cpu != nullptr) CHUNKER_TRY_VOID(shared.cpu->check_limit());
   if (source.name.size() > kNameBytesMax || source.name.find('\0') != std::string::npos) {
     return base::fail(ErrorCode::invalid_argument, "a name has 1 to 4096 bytes and no NUL");
   }
-  return pipeline::catching([&] {
+  CHUNKER_TRY_VOID(pipeline::catching([&] {
     return pipeline::ingest_nar(shared, source,
                                 [&reporter, &source](const Result<IngestedNar>& result) {
                                   reporter.report(source, result);
                                 });
-  });
+  }));
+  if (shared.cpu != nullptr) shared.cpu->finish_one();
+  return {};
 }
 
 /// The first version of every package, then every second one, and so on: a delta needs a base that is durable,
@@ -109,7 +112,8 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                                                options.max_compression_time_ms}));
   CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(options.store_prefix));
 
-  const unsigned threads = pipeline::thread_count(options.threads);
+  const unsigned threads = pipeline::thread_count(options.threads, options.quota);
+  const auto cpu = pipeline::CpuUse::make_if_any(options.quota, threads);
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
   Reporter reporter(on_ingested, progress);
   pipeline::Pool<pipeline::Slab> slabs;
@@ -128,6 +132,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             options.deltas,
                             threads,
                             options.stop,
+                            cpu.get(),
                             progress,
                             slabs,
                             hashes,
@@ -135,14 +140,15 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             under_way};
 
   const auto order = versions_apart(sources);
-  pipeline::for_each_in_order(threads, sources.size(), [&](std::size_t i) {
+  const auto ingest_one = [&](std::size_t i) {
     const IngestSource& source = sources[order[i]];
     auto staged = ingest_source(shared, source, reporter);
     if (!staged) reporter.report(source, std::unexpected(std::move(staged).error()));
-  });
+  };
+  pipeline::for_each_in_order(threads, sources.size(), ingest_one, cpu.get());
   CHUNKER_TRY_VOID(writer.finish());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
-  return {};
+  return cpu != nullptr && cpu->stopped() ? cpu->check_limit() : Result<void>();
 }
 
 }  // namespace
@@ -150,8 +156,13 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
 Result<void> ingest(Store& store, std::span<const IngestSource> sources,
                     const IngestOptions& options, const OnIngested& on_ingested,
                     const OnProgress& on_progress) {
+  const auto ingest_them = [&] {
+    return pipeline::catching(
+        [&] { return ingest_all(store, sources, options, on_ingested, on_progress); });
+  };
+  CHUNKER_TRY_VOID(options.quota.validate());
   return pipeline::catching(
-      [&] { return ingest_all(store, sources, options, on_ingested, on_progress); });
+      [&] { return pipeline::at_nice_level(options.quota.nice_level, ingest_them); });
 }
 
 }  // namespace chunker

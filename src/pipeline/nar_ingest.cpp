@@ -122,6 +122,7 @@ Result<void> NarIngest::read_more(Slab& slab) {
   if (shared_.stop.stop_requested()) {
     return base::fail(ErrorCode::cancelled, "stopped on request");
   }
+  if (shared_.cpu != nullptr) CHUNKER_TRY_VOID(shared_.cpu->pass(0));
   const std::size_t old_size = slab.bytes.size();
   slab.bytes.resize(old_size + kSlabBytes);
   CHUNKER_TRY(const std::size_t count, input_->read(slab.bytes.span().subspan(old_size)));
@@ -190,7 +191,7 @@ Result<void> NarIngest::hash_and_put(Slab& slab) {
   SuggestBase suggest_base;
   if (shared_.deltas) suggest_base = [this](auto frame) { return base_around(frame); };
   CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, suggest_base, slab.waits_for));
-  return {};
+  return shared_.cpu != nullptr ? shared_.cpu->pass(slab.bytes.size()) : Result<void>();
 }
 
 std::vector<Digest> NarIngest::base_around(std::span<const ChunkBytes> chunks) const {

@@ -10,6 +10,7 @@
 #include "chunker/chunking.hpp"
 #include "chunker/ingest.hpp"
 #include "chunker/manifest.hpp"
+#include "pipeline/cpu_use.hpp"
 #include "pipeline/frame_builder.hpp"
 #include "pipeline/input.hpp"
 #include "pipeline/nar_hashes.hpp"
@@ -56,6 +57,7 @@ struct IngestShared {
   bool deltas;
   unsigned threads;
   std::stop_token stop;
+  CpuUse* cpu;  ///< Null if nothing is asked of it.
   ProgressMeter& progress;
   Pool<Slab>& slabs;
   NarHashes& hashes;

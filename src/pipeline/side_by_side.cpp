@@ -110,6 +110,7 @@ Result<void> SideBySide::read(Slab& slab) {
   if (cutting_.cut.stop.stop_requested()) {
     return base::fail(ErrorCode::cancelled, "stopped on request");
   }
+  if (cutting_.cut.cpu != nullptr) CHUNKER_TRY_VOID(cutting_.cut.cpu->pass(0));
   slab.bytes.resize(room_ + kSlabBytes);
   std::ranges::copy(unfinished_.view(), slab.bytes.data() + room_);
   const MutableBytes unread = slab.bytes.span().subspan(room_ + unfinished_.size());
@@ -162,7 +163,7 @@ void SideBySide::hash(Slab& slab) {
   attempt(slab, [&]() -> Result<void> {
     describe(cutting_.cut, slab.chunks, slab.bytes.view().subspan(slab.begin), slab.digests,
              slab.profiles);
-    return {};
+    return cutting_.cut.cpu != nullptr ? cutting_.cut.cpu->pass(slab.read_bytes) : Result<void>();
   });
 }
 

@@ -3,18 +3,24 @@
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+#include <tbb/task_group.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <latch>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.hpp"
+
 namespace chunker::pipeline {
 
-unsigned thread_count(unsigned asked) noexcept {
-  return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
+unsigned thread_count(unsigned asked, const CpuQuota& quota) {
+  const unsigned wanted = asked != 0 ? asked : available_cpus();
+  return quota.max_threads != 0 ? std::min(wanted, quota.max_threads) : wanted;
 }
 
 unsigned startable_threads(unsigned wanted) noexcept {
@@ -34,14 +40,115 @@ unsigned startable_threads(unsigned wanted) noexcept {
   return static_cast<unsigned>(threads.size());
 }
 
-void for_each_in_order(unsigned threads, std::size_t count,
-                       const std::function<void(std::size_t)>& work) {
+namespace {
+
+/// Threads of one call, all but the caller's started here, in an arena that has no room for TBB's.
+class OwnThreads {
+ public:
+  OwnThreads(unsigned threads, std::size_t count, const std::function<void(std::size_t)>& work,
+             CpuUse& use)
+      : threads_(threads),
+        count_(count),
+        work_(work),
+        use_(use),
+        arena_(static_cast<int>(threads), threads),
+        helping_(threads),
+        running_(threads) {
+    for (tbb::task_group& group : helping_) still_running_.push_back(group.defer([] {}));
+  }
+
+  void run() {
+    {
+      std::vector<std::jthread> others;
+      others.reserve(threads_ - 1);
+      try {
+        while (others.size() + 1 < threads_) {
+          const auto number = static_cast<unsigned>(others.size() + 1);
+          others.emplace_back([this, number] { run_one(number); });
+        }
+      } catch (const std::exception&) {
+        // No more threads to be had.
+        running_ -= threads_ - 1 - static_cast<unsigned>(others.size());
+      }
+      run_one(0);
+    }
+    const base::Lock lock(mutex_);
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void run_one(unsigned number) noexcept {
+    bool left = false;
+    keep_failure([&] {
+      const CpuUse::Working working(use_);
+      arena_.execute([&] {
+        keep_failure([&] { work_off(number); });
+        left = true;
+        leave();
+        // Who has nothing to begin helps those who are still at it, until nobody is.
+        helping_[number].wait();
+      });
+    });
+    if (!left) leave();
+  }
+
+  void leave() noexcept {
+    if (--running_ == 0) still_running_.clear();
+  }
+
+  void work_off(unsigned number) {
+    while (may_begin(number)) {
+      const std::size_t i = next_++;
+      if (i >= count_) return;
+      work_(i);
+    }
+  }
+
+  template <class Work>
+  void keep_failure(const Work& work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      next_ = count_;
+      const base::Lock lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+  }
+
+  /// Waits while others need the CPU more; false if there is nothing left to begin.
+  bool may_begin(unsigned number) const {
+    while (number >= use_.threads_allowed() && next_ < count_) {
+      std::this_thread::sleep_for(kPause);
+    }
+    return next_ < count_;
+  }
+
+  static constexpr std::chrono::milliseconds kPause{10};
+
+  const unsigned threads_;
+  const std::size_t count_;
+  const std::function<void(std::size_t)>& work_;
+  CpuUse& use_;
+  tbb::task_arena arena_;
+  std::vector<tbb::task_group> helping_;         ///< One for each thread, which waits for it.
+  std::vector<tbb::task_handle> still_running_;  ///< These keep them waiting.
+  std::atomic<unsigned> running_;
+  std::atomic<std::size_t> next_{0};
+  base::Mutex mutex_;
+  std::exception_ptr failure_ CHUNKER_GUARDED_BY(mutex_);
+};
+
+void for_each_on_tbbs_threads(unsigned threads, std::size_t count,
+                              const std::function<void(std::size_t)>& work) {
   const unsigned wanted = threads - 1;
   const unsigned startable = startable_threads(wanted);
   // At the limit, half of what is left stays for libraries and neighbors.
   threads = 1 + (startable < wanted ? startable / 2 : wanted);
-  // TBB makes no more threads than processors unless told so.
-  const tbb::global_control allow(tbb::global_control::max_allowed_parallelism, threads);
+  // TBB makes no more threads than processors unless told so. Never told to make fewer: that would hold for the whole
+  // process, and the arena is enough.
+  std::optional<tbb::global_control> allow;
+  constexpr auto kThreads = tbb::global_control::max_allowed_parallelism;
+  if (threads > tbb::global_control::active_value(kThreads)) allow.emplace(kThreads, threads);
   tbb::task_arena arena(static_cast<int>(threads));
   std::atomic<std::size_t> next{0};
   arena.execute([&] {
@@ -53,6 +160,17 @@ void for_each_in_order(unsigned threads, std::size_t count,
         },
         tbb::simple_partitioner());
   });
+}
+
+}  // namespace
+
+void for_each_in_order(unsigned threads, std::size_t count,
+                       const std::function<void(std::size_t)>& work, CpuUse* use) {
+  if (use != nullptr && use->needs_own_threads()) {
+    OwnThreads(threads, count, work, *use).run();
+  } else {
+    for_each_on_tbbs_threads(threads, count, work);
+  }
 }
 
 }  // namespace chunker::pipeline

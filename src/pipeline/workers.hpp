@@ -2,13 +2,20 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
+#include <thread>
+#include <utility>
 
 #include "base/catching.hpp"
+#include "chunker/cpu_quota.hpp"
+#include "pipeline/cpu_use.hpp"
+#include "resource/thread_cpu.hpp"
 
 namespace chunker::pipeline {
 
-/// How many threads an operation gets: what was asked for, or one per processor this process may use.
-[[nodiscard]] unsigned thread_count(unsigned asked) noexcept;
+/// How many threads an operation gets: what was asked for, or one per available CPU if that is 0; no more than the
+/// quota allows.
+[[nodiscard]] unsigned thread_count(unsigned asked, const CpuQuota& quota = {});
 
 /// How many of `wanted` threads the system lets this process start now. Asked before libraries are let
 /// loose that end the process where a thread cannot be had: RocksDB and TBB do.
@@ -17,9 +24,24 @@ namespace chunker::pipeline {
 
 /// Calls work(0) to work(count - 1), each begun in this order, up to `threads` at once in a TBB arena of
 /// that size, or as many as the system lets us start; TBB work inside `work` shares the same threads.
-/// Returns when all are done.
+/// They are TBB's, the caller's among them, or with a `use` that wants so threads of our own, which leave the process
+/// alone (doc/adr/0055). Returns when all are done. What `work` throws reaches the caller then; the first of
+/// several, and what is not begun stays so (R25.4).
 void for_each_in_order(unsigned threads, std::size_t count,
-                       const std::function<void(std::size_t)>& work);
+                       const std::function<void(std::size_t)>& work, CpuUse* use = nullptr);
+
+/// Runs `work`, which does not throw, on a thread of this nice level, and so whatever threads it starts; on the
+/// caller's own if that is 0.
+template <class Work>
+auto at_nice_level(int level, const Work& work) {
+  if (level == 0) return work();
+  std::optional<decltype(work())> done;
+  std::jthread([&] {
+    resource::lower_thread_priority(level);
+    done.emplace(work());
+  }).join();
+  return std::move(*done);
+}
 
 using base::catching;
 

@@ -1,0 +1,40 @@
+#include "resource/thread_cpu.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <ctime>
+
+namespace chunker::resource {
+
+std::chrono::nanoseconds thread_cpu_time() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+std::optional<SchedulerTimes> thread_scheduler_times() noexcept {
+  const int file = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  std::array<char, 128> text{};
+  const ssize_t count = ::read(file, text.data(), text.size());
+  ::close(file);
+  const char* const end = text.data() + (count < 0 ? 0 : count);
+  std::int64_t ran = 0;
+  std::int64_t waited = 0;
+  const auto first = std::from_chars(text.data(), end, ran);
+  if (first.ec != std::errc() || first.ptr == end) return std::nullopt;
+  if (std::from_chars(first.ptr + 1, end, waited).ec != std::errc()) return std::nullopt;
+  return SchedulerTimes{std::chrono::nanoseconds(ran), std::chrono::nanoseconds(waited)};
+}
+
+void lower_thread_priority(int level) noexcept {
+  // Linux keeps the level for each thread, whatever POSIX says: 0 is the calling one.
+  if (::getpriority(PRIO_PROCESS, 0) < level) (void)::setpriority(PRIO_PROCESS, 0, level);
+}
+
+}  // namespace chunker::resource
