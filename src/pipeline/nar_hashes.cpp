@@ -5,14 +5,8 @@
 #include <utility>
 
 namespace chunker::pipeline {
-namespace {
 
-/// With four streams SHA-NI is as busy as it can be.
-constexpr std::size_t kStreamsMax = 4;
-
-}  // namespace
-
-/// What one stream gives to a round: its oldest pieces.
+/// What one stream gives to a round: its oldest bytes.
 struct NarHashes::Share {
   Stream* stream;
   std::vector<Stream::Piece> pieces;
@@ -20,7 +14,7 @@ struct NarHashes::Share {
   Bytes rest;
 
   [[nodiscard]] bool has_bytes() noexcept {
-    while (rest.empty() && next != pieces.size()) rest = pieces[next++].bytes;
+    if (rest.empty() && next != pieces.size()) rest = pieces[next++].bytes;
     return !rest.empty();
   }
 };
@@ -28,16 +22,16 @@ struct NarHashes::Share {
 /// Streams that one thread works on, from when it takes their pieces until it releases them.
 class NarHashes::Round {
  public:
-  explicit Round(NarHashes& hashes) : hashes_(hashes) { shares_.reserve(kStreamsMax); }
+  explicit Round(NarHashes& hashes) : hashes_(hashes) {}
   ~Round();
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
 
-  void take(Stream& stream);
+  void take(std::span<Stream* const> streams) CHUNKER_REQUIRES(hashes_.mutex_);
   void hash();
 
  private:
-  void take_pieces(Stream& stream, std::uint64_t bytes_min);
+  void take_bytes(Stream& stream, std::uint64_t count) CHUNKER_REQUIRES(hashes_.mutex_);
 
   NarHashes& hashes_;
   std::vector<Share> shares_;
@@ -54,6 +48,7 @@ NarHashes::Stream::~Stream() {
     const base::Lock lock(hashes_.mutex_);
     hashes_.wait_while_busy(*this);
     std::erase(hashes_.streams_, this);
+    for (const Piece& piece : waiting_) hashes_.held_bytes_ -= piece.held_bytes;
   }
   for (const Piece& piece : waiting_) {
     if (piece.release) piece.release();
@@ -61,19 +56,25 @@ NarHashes::Stream::~Stream() {
 }
 
 void NarHashes::Stream::update(Bytes bytes, Release release, std::uint64_t held_bytes) {
-  hashes_.add(*this,
-              {bytes, std::move(release), std::max<std::uint64_t>(held_bytes, bytes.size())});
+  if (!bytes.empty()) {
+    return hashes_.add(
+        *this, {bytes, std::move(release), std::max<std::uint64_t>(held_bytes, bytes.size())});
+  }
+  if (release) release();
 }
 
 Digest NarHashes::Stream::finish() {
   for (;;) {
+    Round round(hashes_);
     {
       const base::Lock lock(hashes_.mutex_);
       hashes_.wait_while_busy(*this);
-      if (waiting_.empty()) break;
+      if (waiting_.empty()) {
+        std::erase(hashes_.streams_, this);
+        break;
+      }
+      round.take(hashes_.company_for(this));
     }
-    Round round(hashes_);
-    round.take(*this);
     round.hash();
   }
   if (broken_) throw std::bad_alloc();
@@ -85,6 +86,7 @@ void NarHashes::wait_while_busy(const Stream& stream) {
 }
 
 void NarHashes::add(Stream& stream, const Stream::Piece& piece) {
+  Round round(*this);
   {
     const base::Lock lock(mutex_);
     try {
@@ -93,68 +95,85 @@ void NarHashes::add(Stream& stream, const Stream::Piece& piece) {
       if (piece.release) piece.release();
       throw;
     }
-    stream.waiting_bytes_ += piece.bytes.size();
-    stream.waiting_held_bytes_ += piece.held_bytes;
-    const bool in_company = std::ranges::any_of(streams_, [&](const Stream* other) {
-      return other != &stream && !other->busy_ && !other->waiting_.empty();
-    });
-    const bool may_wait = streams_.size() > 1 && stream.waiting_held_bytes_ < kWaitingBytesMax;
-    if (may_wait && (stream.busy_ || !in_company)) return;
-    wait_while_busy(stream);
+    stream.waiting_bytes_ += stream.waiting_.back().bytes.size();
+    held_bytes_ += stream.waiting_.back().held_bytes;
+    if (!round_is_due()) return;
+    auto company = company_for(nullptr);
+    while (company.empty()) {  // Whoever hashes now will have released pieces then.
+      idle_.wait(mutex_);
+      if (!round_is_due()) return;
+      company = company_for(nullptr);
+    }
+    round.take(company);
   }
-  Round round(*this);
-  round.take(stream);
   round.hash();
 }
 
-/// The stream's oldest pieces, and about as many bytes of others that nobody works on.
-void NarHashes::Round::take(Stream& stream) {
-  const base::Lock lock(hashes_.mutex_);
-  if (stream.busy_ || stream.waiting_.empty()) return;
-  std::vector<Stream*> company{&stream};
-  std::uint64_t bytes_min = stream.waiting_bytes_;
-  for (Stream* other : hashes_.streams_) {
-    if (company.size() == kStreamsMax) break;
-    if (other == &stream || other->busy_ || other->waiting_.empty()) continue;
-    company.push_back(other);
-    bytes_min = std::min(bytes_min, other->waiting_bytes_);
-  }
-  for (Stream* member : company) take_pieces(*member, bytes_min);
+/// Whether as many streams as can be hashed side by side have something to hash, or too much waits.
+bool NarHashes::round_is_due() const {
+  if (held_bytes_ > kHeldBytesMax) return true;
+  const auto ready = std::ranges::count_if(streams_, [](const Stream* stream) {
+    return !stream->busy_ && stream->waiting_bytes_ >= kShareBytesMin;
+  });
+  return static_cast<std::size_t>(ready) >= std::min(kStreamsMax, streams_.size());
 }
 
-void NarHashes::Round::take_pieces(Stream& stream, std::uint64_t bytes_min) {
+/// `first`, or else who has most to hash, and others of whom about as much waits.
+std::vector<NarHashes::Stream*> NarHashes::company_for(Stream* first) const {
+  std::vector<Stream*> company;
+  std::ranges::copy_if(streams_, std::back_inserter(company), [first](const Stream* stream) {
+    return stream != first && !stream->busy_ && !stream->waiting_.empty();
+  });
+  std::ranges::sort(company, std::ranges::greater{}, &Stream::waiting_bytes_);
+  if (first != nullptr) company.insert(company.begin(), first);
+  const auto too_small = [&company](const Stream* stream) {
+    return stream->waiting_bytes_ < company.front()->waiting_bytes_ / 2;
+  };
+  company.erase(std::ranges::find_if(company, too_small), company.end());
+  company.resize(std::min(company.size(), kStreamsMax));
+  return company;
+}
+
+/// As many bytes of each as all have.
+void NarHashes::Round::take(std::span<Stream* const> streams) {
+  const auto least = std::ranges::min(streams, {}, &Stream::waiting_bytes_)->waiting_bytes_;
+  shares_.reserve(streams.size());
+  for (Stream* stream : streams) take_bytes(*stream, least);
+}
+
+void NarHashes::Round::take_bytes(Stream& stream, std::uint64_t count) {
   stream.busy_ = true;
   shares_.push_back({&stream, {}, 0, {}});
-  std::uint64_t taken = 0;
-  do {
+  while (count != 0) {
     Stream::Piece& oldest = stream.waiting_.front();
-    shares_.back().pieces.push_back(oldest);
-    taken += oldest.bytes.size();
-    stream.waiting_bytes_ -= oldest.bytes.size();
-    stream.waiting_held_bytes_ -= oldest.held_bytes;
+    if (oldest.bytes.size() > count) {
+      const auto taken = static_cast<std::size_t>(count);
+      shares_.back().pieces.push_back({oldest.bytes.first(taken), {}, 0});
+      oldest.bytes = oldest.bytes.subspan(taken);
+      stream.waiting_bytes_ -= count;
+      return;
+    }
+    shares_.back().pieces.push_back(std::move(oldest));
+    const Stream::Piece& taken = shares_.back().pieces.back();
     stream.waiting_.pop_front();
-  } while (taken < bytes_min && !stream.waiting_.empty());
+    count -= taken.bytes.size();
+    stream.waiting_bytes_ -= taken.bytes.size();
+    hashes_.held_bytes_ -= taken.held_bytes;
+  }
 }
 
 /// All of it, in steps as long as the shortest piece that is under way.
 void NarHashes::Round::hash() {
-  std::vector<Share*> going;
   std::vector<Sha256Stream*> streams;
-  std::vector<Bytes> pieces;
-  for (;;) {
-    going.clear();
-    for (Share& share : shares_) {
-      if (share.has_bytes()) going.push_back(&share);
-    }
-    if (going.empty()) break;
-    std::size_t step = going.front()->rest.size();
-    for (const Share* share : going) step = std::min(step, share->rest.size());
-    streams.clear();
-    pieces.clear();
-    for (Share* share : going) {
-      streams.push_back(&share->stream->sha256_);
-      pieces.push_back(share->rest.first(step));
-      share->rest = share->rest.subspan(step);
+  for (const Share& share : shares_) streams.push_back(&share.stream->sha256_);
+  std::vector<Bytes> pieces(shares_.size());
+  while (std::ranges::all_of(shares_, &Share::has_bytes)) {
+    const std::size_t step = std::ranges::min(shares_, {}, [](const Share& share) {
+                               return share.rest.size();
+                             }).rest.size();
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      pieces[i] = shares_[i].rest.first(step);
+      shares_[i].rest = shares_[i].rest.subspan(step);
     }
     Sha256Stream::update_many(streams, pieces);
   }
@@ -162,6 +181,7 @@ void NarHashes::Round::hash() {
 }
 
 NarHashes::Round::~Round() {
+  if (shares_.empty()) return;
   for (const Share& share : shares_) {
     for (const Stream::Piece& piece : share.pieces) {
       if (piece.release) piece.release();

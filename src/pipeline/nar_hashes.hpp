@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "base/mutex.hpp"
@@ -13,11 +14,11 @@
 namespace chunker::pipeline {
 
 /// The SHA-256 of NARs that go through their stages at the same time. One stream alone waits for its own chain of
-/// rounds half the time, so a piece waits a while for those of other NARs, up to four of which are hashed side by side.
+/// rounds half the time, so pieces wait until enough NARs have some, which are then hashed side by side.
 /// Owns:    nothing; pieces are borrowed until they are released.
 /// Threads: shared.
 /// Errors:  std::bad_alloc, from finish() also where another NAR's thread had it.
-/// Cost:    one short lock per piece; pieces that hold up to kWaitingBytesMax and one more wait for each NAR.
+/// Cost:    one short lock per piece; pieces that hold up to kHeldBytesMax wait, and the newest of each thread.
 class NarHashes {
  public:
   /// Called once a piece is needed no longer: at once or later, by any thread.
@@ -50,23 +51,29 @@ class NarHashes {
     Sha256Stream sha256_;        // Used by the thread that made it busy.
     std::deque<Piece> waiting_;  // These are guarded by the mutex of hashes_.
     std::uint64_t waiting_bytes_ = 0;
-    std::uint64_t waiting_held_bytes_ = 0;
     bool busy_ = false;
     bool broken_ = false;  // Whoever hashed its pieces ran out of memory: the hash would be wrong.
   };
 
-  static constexpr std::uint64_t kWaitingBytesMax = std::uint64_t{8} << 20;
+  /// So many streams are hashed at once, if so many there are.
+  static constexpr std::size_t kStreamsMax = 16;
+  /// Of so many bytes a stream's share is worth a round.
+  static constexpr std::uint64_t kShareBytesMin = std::uint64_t{128} << 10;
+  static constexpr std::uint64_t kHeldBytesMax = std::uint64_t{32} << 20;
 
  private:
   struct Share;
   class Round;
 
+  [[nodiscard]] bool round_is_due() const CHUNKER_REQUIRES(mutex_);
+  [[nodiscard]] std::vector<Stream*> company_for(Stream* first) const CHUNKER_REQUIRES(mutex_);
   void add(Stream& stream, const Stream::Piece& piece);
   void wait_while_busy(const Stream& stream) CHUNKER_REQUIRES(mutex_);
 
   base::Mutex mutex_;
   base::Condition idle_;
-  std::vector<Stream*> streams_ CHUNKER_GUARDED_BY(mutex_);
+  std::vector<Stream*> streams_ CHUNKER_GUARDED_BY(mutex_);  ///< Those that may get more pieces.
+  std::uint64_t held_bytes_ CHUNKER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace chunker::pipeline

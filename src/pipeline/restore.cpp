@@ -1,36 +1,47 @@
 #include "chunker/restore.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <system_error>
 #include <utility>
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
-#include "pipeline/nar_restore.hpp"
+#include "pipeline/restore_stages.hpp"
 #include "pipeline/workers.hpp"
 #include "resource/file.hpp"
 #include "resource/replacement.hpp"
 
-// The way back (ARCHITECTURE.md): manifest, frames, verified chunks, verified NAR, out. Each NAR's stages
-// are in nar_restore.cpp; here many NARs run side by side.
+// The way back (ARCHITECTURE.md): manifest, frames, verified chunks, verified NAR, out. What happens to
+// a NAR is in nar_restore.cpp, which of them when in restore_stages.cpp.
 namespace chunker {
 namespace {
 
+using pipeline::NarOrder;
 using pipeline::RestoreShared;
 
-Result<void> restore_into_file(const RestoreShared& shared, const Digest& nar_sha256,
-                               const std::filesystem::path& path) {
-  CHUNKER_TRY(auto output, resource::Replacement::begin(path));
-  CHUNKER_TRY_VOID(pipeline::restore_nar(
-      shared, nar_sha256, std::nullopt, [&output](Bytes bytes) { return output.append(bytes); },
-      [&output](std::uint64_t nar_bytes) { return output.reserve(nar_bytes); }));
-  return output.commit();
+/// NARs that go through the same stages at once: enough for their hashes to keep each other company.
+constexpr std::size_t kNarsPerThread = 4;
+
+NarOrder file_order(const Digest& nar_sha256, const std::filesystem::path& path) {
+  NarOrder order;
+  order.nar_sha256 = nar_sha256;
+  const auto output = std::make_shared<std::optional<resource::Replacement>>();
+  order.on_begin = [output, &path](std::uint64_t nar_bytes) -> Result<void> {
+    CHUNKER_TRY(auto replacement, resource::Replacement::begin(path));
+    return output->emplace(std::move(replacement)).reserve(nar_bytes);
+  };
+  order.sink = [output](Bytes bytes) { return (*output)->append(bytes); };
+  order.on_verified = [output] { return (*output)->commit(); };
+  return order;
 }
 
 /// Runs `work` with everything that restoring shares.
 template <class Work>
-auto with_shared(const Store& store, const RestoreOptions& options,
+void with_shared(const Store& store, const RestoreOptions& options,
                  pipeline::ProgressMeter* progress, Work&& work) {
   Store::Parts& parts = store.parts();
   const std::shared_lock reading(parts.reading);
@@ -38,19 +49,20 @@ auto with_shared(const Store& store, const RestoreOptions& options,
   pipeline::NarHashes hashes;
   tbb::enumerable_thread_specific<store::FrameReader> readers(
       [&parts] { return store::FrameReader(parts); });
-  return work(RestoreShared{parts, pipeline::thread_count(options.threads), options.stop, progress,
-                            runs, hashes, readers});
+  work(RestoreShared{parts, pipeline::thread_count(options.threads), options.stop, progress, runs,
+                     hashes, readers});
 }
 
-Result<void> restore_one(const Store& store, const RestoreOptions& options,
-                         const std::function<Result<void>(const RestoreShared&)>& restore_it) {
-  return with_shared(store, options, nullptr, [&](const RestoreShared& shared) {
-    Result<void> result;
+Result<void> restore_one(const Store& store, const RestoreOptions& options, NarOrder order) {
+  Result<void> result;
+  order.on_end = [&result](Result<void> ended) { result = std::move(ended); };
+  std::optional<NarOrder> next(std::move(order));
+  with_shared(store, options, nullptr, [&](const RestoreShared& shared) {
     pipeline::for_each_in_order(shared.threads, 1, [&](std::size_t) {
-      result = pipeline::catching([&] { return restore_it(shared); });
+      pipeline::restore_nars(shared, 1, [&] { return std::exchange(next, std::nullopt); });
     });
-    return result;
   });
+  return result;
 }
 
 std::uint64_t total_bytes(const Store& store, std::span<const RestoreJob> jobs) {
@@ -67,23 +79,17 @@ std::uint64_t total_bytes(const Store& store, std::span<const RestoreJob> jobs) 
 
 Result<void> restore(const Store& store, const Digest& nar_sha256, const ByteSink& sink,
                      const RestoreOptions& options) {
-  return restore_one(store, options, [&](const RestoreShared& shared) {
-    return pipeline::restore_nar(shared, nar_sha256, std::nullopt, sink);
-  });
+  return restore_one(store, options, {nar_sha256, std::nullopt, {}, sink, {}, {}});
 }
 
 Result<void> restore_range(const Store& store, const Digest& nar_sha256, ByteRange range,
                            const ByteSink& sink, const RestoreOptions& options) {
-  return restore_one(store, options, [&](const RestoreShared& shared) {
-    return pipeline::restore_nar(shared, nar_sha256, range, sink);
-  });
+  return restore_one(store, options, {nar_sha256, range, {}, sink, {}, {}});
 }
 
 Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
                              const std::filesystem::path& path, const RestoreOptions& options) {
-  return restore_one(store, options, [&](const RestoreShared& shared) {
-    return restore_into_file(shared, nar_sha256, path);
-  });
+  return restore_one(store, options, file_order(nar_sha256, path));
 }
 
 Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
@@ -91,15 +97,24 @@ Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
                           const OnProgress& on_progress) {
   pipeline::ProgressMeter progress(on_progress, jobs.size(), total_bytes(store, jobs));
   base::Mutex reporting;
-  with_shared(store, options, &progress, [&](const RestoreShared& shared) {
-    pipeline::for_each_in_order(shared.threads, jobs.size(), [&](std::size_t i) {
-      const auto result = pipeline::catching(
-          [&] { return restore_into_file(shared, jobs[i].nar_sha256, jobs[i].path); });
+  std::atomic<std::size_t> next_job{0};
+  const auto next_order = [&]() -> std::optional<NarOrder> {
+    const std::size_t i = next_job++;
+    if (i >= jobs.size()) return std::nullopt;
+    auto order = file_order(jobs[i].nar_sha256, jobs[i].path);
+    order.on_end = [&, &job = jobs[i]](const Result<void>& result) {
       const base::Lock lock(reporting);
       progress.add_file();
-      if (on_restored) on_restored(jobs[i], result);
+      if (on_restored) on_restored(job, result);
+    };
+    return order;
+  };
+  with_shared(store, options, &progress, [&](const RestoreShared& shared) {
+    const std::size_t nars_max =
+        std::clamp<std::size_t>(jobs.size() / shared.threads, 1, kNarsPerThread);
+    pipeline::for_each_in_order(shared.threads, shared.threads, [&](std::size_t) {
+      pipeline::restore_nars(shared, nars_max, next_order);
     });
-    return 0;
   });
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return {};

@@ -343,6 +343,34 @@ TEST_F(Restore, ManyAtOnceReportEachJob) {
   }
 }
 
+TEST_F(Restore, AStoppedRestoreAnswersEveryJobAndLeavesNoFile) {
+  auto store = open();
+  ASSERT_OK(store);
+  std::map<std::string, std::string> nars;
+  for (unsigned i = 0; i < 12; ++i) {
+    nars[std::to_string(i) + ".nar"] = test::make_nar({{"f", random_bytes(i, 30'000)}});
+  }
+  ASSERT_OK(take_in(*store, nars));
+  std::vector<RestoreJob> jobs;
+  for (const auto& [name, nar] : nars) {
+    jobs.push_back({store->find(name)->nar_sha256, directory_.path() / "out" / name});
+  }
+  std::filesystem::create_directory(directory_.path() / "out");
+  std::stop_source stop;
+  std::size_t fine = 0, stopped = 0;
+  const auto result = restore_many(*store, jobs, {.threads = 2, .stop = stop.get_token()},
+                                   [&](const auto&, const auto& job_result) {
+                                     job_result ? ++fine : ++stopped;
+                                     stop.request_stop();
+                                   });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::cancelled);
+  EXPECT_EQ(fine + stopped, jobs.size());
+  EXPECT_GT(stopped, 0U);
+  const auto files = std::filesystem::directory_iterator(directory_.path() / "out");
+  EXPECT_EQ(static_cast<std::size_t>(std::distance(begin(files), end(files))), fine);
+}
+
 TEST_F(Ingest, MachineCodeIsFilteredBeforeItIsCompressed) {
   auto store = open();
   ASSERT_OK(store);

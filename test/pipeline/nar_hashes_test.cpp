@@ -53,48 +53,77 @@ TEST(NarHashes, R8_2_OfStreamsSideBySideAreTheSameAsOneByOne) {
   EXPECT_EQ(held, 0);
 }
 
-TEST(NarHashes, R8_2_APieceOfAStreamThatIsAloneDoesNotWait) {
+TEST(NarHashes, R8_2_ABatchOfStreamsOfOneThreadIsHashedRight) {
+  NarHashes hashes;
+  std::atomic<int> held{0};
+  std::vector<ByteBuffer> contents;
+  std::vector<std::unique_ptr<NarHashes::Stream>> streams;
+  for (std::uint64_t i = 0; i < 2 * NarHashes::kStreamsMax; ++i) {
+    contents.push_back(content_of(i, i * i * 7919 % 2'000'000));
+    streams.push_back(std::make_unique<NarHashes::Stream>(hashes));
+  }
+  for (std::size_t i = 0; i < streams.size(); ++i) feed(*streams[i], contents[i], i, held);
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_EQ(streams[i]->finish(), HashAlgorithm::sha256().hash(contents[i])) << i;
+  }
+  EXPECT_EQ(held, 0);
+}
+
+TEST(NarHashes, R8_2_AShareOfAStreamThatIsAloneDoesNotWait) {
   NarHashes hashes;
   NarHashes::Stream stream(hashes);
   bool released = false;
-  stream.update(bytes_of("alone"), [&] { released = true; });
+  stream.update(content_of(1, NarHashes::kShareBytesMin), [&] { released = true; });
   EXPECT_TRUE(released);
 }
 
-TEST(NarHashes, R8_2_APieceWaitsForOneOfAnotherStream) {
+TEST(NarHashes, R8_2_AShareWaitsForThatOfAnotherStream) {
+  const ByteBuffer one = content_of(1, NarHashes::kShareBytesMin + 1);
+  const ByteBuffer two = content_of(2, NarHashes::kShareBytesMin);
   NarHashes hashes;
   NarHashes::Stream first(hashes), second(hashes);
+  bool first_released = false, second_released = false;
+  first.update(one, [&] { first_released = true; });
+  EXPECT_FALSE(first_released);
+  second.update(two, [&] { second_released = true; });
+  EXPECT_TRUE(second_released);
+  EXPECT_FALSE(first_released);  // One byte of it is left.
+  EXPECT_EQ(first.finish(), HashAlgorithm::sha256().hash(one));
+  EXPECT_EQ(second.finish(), HashAlgorithm::sha256().hash(two));
+}
+
+// A stream that has its hash is not waited for.
+TEST(NarHashes, R8_2_AFinishedStreamIsNoCompany) {
+  NarHashes hashes;
+  NarHashes::Stream first(hashes), second(hashes);
+  (void)first.finish();
   bool released = false;
-  first.update(bytes_of("one"), [&] { released = true; });
-  EXPECT_FALSE(released);
-  second.update(bytes_of("two"));
+  second.update(content_of(1, NarHashes::kShareBytesMin), [&] { released = true; });
   EXPECT_TRUE(released);
-  EXPECT_EQ(first.finish(), HashAlgorithm::sha256().hash(bytes_of("one")));
-  EXPECT_EQ(second.finish(), HashAlgorithm::sha256().hash(bytes_of("two")));
 }
 
 TEST(NarHashes, WaitingBytesAreBounded) {
   NarHashes hashes;
   NarHashes::Stream busy(hashes), idle(hashes);
   const ByteBuffer piece = content_of(1, 1 << 20);
-  int waiting = 0, most = 0;
-  for (int i = 0; i < 40; ++i) {
+  std::uint64_t waiting = 0, most = 0;  // With the one that made it too much.
+  for (int i = 0; i < 80; ++i) {
     most = std::max(most, ++waiting);
     busy.update(piece, [&] { --waiting; });
   }
-  EXPECT_EQ(most, NarHashes::kWaitingBytesMax >> 20);
+  EXPECT_EQ(most, (NarHashes::kHeldBytesMax >> 20) + 1);
 }
 
 // A frame of which one small chunk is wanted is held as a whole.
 TEST(NarHashes, WhatWaitingPiecesHoldIsBounded) {
   NarHashes hashes;
   NarHashes::Stream busy(hashes), idle(hashes);
-  int waiting = 0, most = 0;
-  for (int i = 0; i < 40; ++i) {
+  std::uint64_t waiting = 0, most = 0;
+  for (int i = 0; i < 80; ++i) {
     most = std::max(most, ++waiting);
     busy.update(bytes_of("x"), [&] { --waiting; }, 1 << 20);
   }
-  EXPECT_EQ(most, NarHashes::kWaitingBytesMax >> 20);
+  EXPECT_EQ(most, (NarHashes::kHeldBytesMax >> 20) + 1);
 }
 
 TEST(NarHashes, AStreamThatEndsEarlyReleasesItsPieces) {
@@ -104,8 +133,9 @@ TEST(NarHashes, AStreamThatEndsEarlyReleasesItsPieces) {
   {
     NarHashes::Stream stream(hashes);
     stream.update(bytes_of("dropped"), [&] { ++released; });
-    stream.update({}, [&] { ++released; });
     EXPECT_EQ(released, 0);
+    stream.update({}, [&] { ++released; });
+    EXPECT_EQ(released, 1);
   }
   EXPECT_EQ(released, 2);
   EXPECT_EQ(other.finish(), HashAlgorithm::sha256().hash({}));
