@@ -109,7 +109,7 @@ TEST(Workers, R25_4_WhatAWorkerThrowsReachesTheCaller) {
           whose);
     };
     EXPECT_THROW(run(), std::runtime_error);
-    if (whose != nullptr) EXPECT_TRUE(another_thread);
+    EXPECT_TRUE(whose == nullptr || another_thread);
     const Result<void> caught = catching([&]() -> Result<void> {
       run();
       return {};
