@@ -26,10 +26,11 @@ PUBLIC_HEADERS = {
     "algorithm": "base", "log": "base",
     "nar": "nar", "nar_listing": "nar", "references": "refs", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
     "content_type": "sniff", "dictionary": "codec", "dictionary_cache": "cache",
+    "hash_cache": "cache",
     "nar_tree": "resource", "scratch_pool": "resource", "cpu_quota": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
     "maintain": "pipeline", "algorithm_registry": "pipeline", "batch_compression": "pipeline",
-    "dictionary_training": "pipeline", "benchmark": "pipeline",
+    "dictionary_training": "pipeline", "memory_chunker": "pipeline", "benchmark": "pipeline",
 }
 STEPS = ("resource", "cache", "store")
 TABLE_OF_CONTENTS = "chunker/chunker.hpp"

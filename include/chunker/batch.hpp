@@ -15,6 +15,7 @@
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/hash.hpp"
+#include "chunker/hash_cache.hpp"
 #include "chunker/ingest.hpp"
 #include "chunker/references.hpp"
 #include "chunker/threads.hpp"
@@ -31,6 +32,9 @@ struct BatchOptions {
   /// References are taken out behind this prefix first, as ingest does with its own; empty leaves them in the data.
   std::string store_prefix{};
   bool deduplicate = false;  ///< Tell which chunks of a file came before (FileChunks::repeats).
+  /// Asked before a chunk is hashed, and told afterwards (R3.1); it may serve several calls at once. It must be of
+  /// `hash`. None by default: for when it pays see doc/adr/0050-hash-cache.md.
+  std::shared_ptr<HashCache> hash_cache{};
   std::stop_token stop{};
 };
 
@@ -86,7 +90,7 @@ template <>
 inline constexpr Threads threads_of<BatchStream> = Threads::movable;
 
 /// Cuts and hashes many files side by side (R6.1). Errors: invalid_argument from resolve(), or for a store
-/// prefix that is none.
+/// prefix that is none or a cache of another hash.
 [[nodiscard]] Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
                                                     const ChunkingOptions& options,
                                                     BatchOptions batch = {});

@@ -35,6 +35,8 @@
 #include "chunker/dictionary_cache.hpp"  // DictionaryCache
 #include "chunker/dictionary_training.hpp"  // DictionaryTrainer
 #include "chunker/hash.hpp"                 // HashAlgorithm, Sha256Stream
+#include "chunker/hash_cache.hpp"           // HashCache
+#include "chunker/memory_chunker.hpp"       // MemoryChunker: bytes in memory, with caching hints
 #include "chunker/sign.hpp"                 // Ed25519 keys and signatures as Nix has them
 
 // From frames to a store and back

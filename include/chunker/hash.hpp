@@ -51,6 +51,9 @@ class HashAlgorithm {
   /// several times among the inputs are hashed once (R5.2).
   void hash_many(std::span<const Bytes> inputs, std::span<Digest> digests) const;
 
+  /// Whether both are the same built-in, or copies of one custom one.
+  friend bool operator==(const HashAlgorithm&, const HashAlgorithm&) noexcept = default;
+
  private:
   [[nodiscard]] static Result<HashAlgorithm> custom_deprecated(
       std::string name, std::function<Digest(Bytes)> function, std::string_view deprecated);

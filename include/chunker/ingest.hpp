@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,7 @@
 #include "chunker/cpu_quota.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "chunker/hash_cache.hpp"
 #include "chunker/store.hpp"
 
 namespace chunker {
@@ -46,6 +48,9 @@ struct IngestOptions {
   unsigned threads = 0;  ///< 0 means one per available processor; `quota` may allow fewer.
   CpuQuota
       quota{};  ///< Threads that only fetch a tree's files, or write the index, are not counted.
+  /// Asked before a chunk is hashed, and told afterwards (R3.1); it may serve several calls at once. It must be of
+  /// the store's hash. None by default: for when it pays see doc/adr/0050-hash-cache.md.
+  std::shared_ptr<HashCache> hash_cache{};
   std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.
 };
 

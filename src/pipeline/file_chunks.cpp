@@ -74,10 +74,12 @@ Result<void> read_all(FileCutting& cutting, Input& input, ProgressMeter& progres
 Result<FileCut> FileCut::make(const ChunkingOptions& chunking, const BatchOptions& batch) {
   CHUNKER_TRY(auto resolved, chunking.resolve());
   CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(batch.store_prefix));
+  CHUNKER_TRY(auto hash, ChunkHash::make(batch.hash, batch.hash_cache));
   CHUNKER_TRY_VOID(batch.quota.validate());
   const unsigned threads = thread_count(batch.threads, batch.quota);
-  return FileCut{std::move(resolved),    batch.hash, std::move(normalizer),
-                 batch.profile_contents, batch.stop, CpuUse::make_if_any(batch.quota, threads)};
+  return FileCut{
+      std::move(resolved),    std::move(hash), std::move(normalizer),
+      batch.profile_contents, batch.stop,      CpuUse::make_if_any(batch.quota, threads)};
 }
 
 std::size_t describe(const FileCut& cut, std::span<const ChunkExtent> chunks, Bytes bytes,

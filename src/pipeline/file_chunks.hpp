@@ -7,6 +7,7 @@
 
 #include "chunker/batch.hpp"
 #include "chunker/bytes.hpp"
+#include "pipeline/chunk_hash.hpp"
 #include "pipeline/cpu_use.hpp"
 #include "pipeline/progress.hpp"
 #include "refs/references.hpp"
@@ -16,13 +17,13 @@ namespace chunker::pipeline {
 /// How files are cut and hashed: as ingest does.
 struct FileCut {
   std::shared_ptr<const ResolvedOptions> chunking;
-  HashAlgorithm hash;
+  ChunkHash hash;
   std::optional<refs::ReferenceNormalizer> normalizer;  ///< Copied for each file.
   bool profile_contents = false;
   std::stop_token stop;
   std::shared_ptr<CpuUse> cpu{};  ///< Null if nothing is asked of it.
 
-  /// Errors: invalid_argument for options, a quota or a store prefix that are none.
+  /// Errors: invalid_argument for options, a quota or a store prefix that are none, or another hash's cache.
   [[nodiscard]] static Result<FileCut> make(const ChunkingOptions& chunking,
                                             const BatchOptions& batch);
 };

@@ -106,6 +106,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
     return base::fail(ErrorCode::invalid_argument, "the store is open for reading only");
   }
   CHUNKER_TRY(auto chunking, options.chunking.resolve());
+  CHUNKER_TRY(auto hash, pipeline::ChunkHash::make(parts.options.hash, options.hash_cache));
   CHUNKER_TRY(const auto compression,
               pipeline::CompressionPlan::make(*parts.options.codecs,
                                               {options.strategy, options.min_ratio_threshold,
@@ -125,7 +126,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   });
   const IngestShared shared{parts,
                             writer,
-                            parts.options.hash,
+                            std::move(hash),
                             std::move(chunking),
                             options.chunking.recipe,
                             std::move(normalizer),

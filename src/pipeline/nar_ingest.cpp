@@ -279,7 +279,7 @@ Result<void> NarIngest::stage(std::function<void(const Result<IngestedNar>&)> on
   manifest_.recipe = shared_.recipe;
   manifest_.entries = std::move(chunker_.entries());
   if (normalizer_) manifest_.references = std::move(*normalizer_).take();
-  CHUNKER_TRY(auto encoded, store::encode_manifest(manifest_, shared_.hash));
+  CHUNKER_TRY(auto encoded, store::encode_manifest(manifest_, shared_.hash.algorithm()));
   CHUNKER_TRY_VOID(put_pieces(encoded));
 
   IngestedNar nar;

@@ -10,6 +10,7 @@
 #include "chunker/chunking.hpp"
 #include "chunker/ingest.hpp"
 #include "chunker/manifest.hpp"
+#include "pipeline/chunk_hash.hpp"
 #include "pipeline/cpu_use.hpp"
 #include "pipeline/frame_builder.hpp"
 #include "pipeline/input.hpp"
@@ -49,7 +50,7 @@ struct Slab {
 struct IngestShared {
   Store::Parts& parts;
   store::StoreWriter& writer;
-  const HashAlgorithm& hash;
+  ChunkHash hash;
   std::shared_ptr<const ResolvedOptions> chunking;
   Recipe recipe;
   std::optional<refs::ReferenceNormalizer>
