@@ -66,7 +66,8 @@ class HashCache {
   /// The digest if it is here.
   [[nodiscard]] std::optional<Digest> cached(Bytes bytes);
 
-  /// Evicts what was not used for longest until no more than `bytes` are taken.
+  /// Evicts what was not used for longest until no more than `bytes` are taken. The buckets of the tables stay, up to
+  /// 16 bytes for each entry that there ever was at once.
   void shrink_to(std::size_t bytes) noexcept;
   [[nodiscard]] HashCacheStats stats() const;
 
