@@ -17,10 +17,11 @@ namespace {
 
 Result<DiffSide> cut_file(const std::string& path, const DiffCut& cut,
                           const std::stop_token& stop) {
-  CHUNKER_TRY(
-      const auto file_cut,
-      pipeline::FileCut::make(cut.chunking,
-                              {.hash = cut.hash, .store_prefix = cut.store_prefix, .stop = stop}));
+  BatchOptions options;
+  options.hash = cut.hash;
+  options.store_prefix = cut.store_prefix;
+  options.stop = stop;
+  CHUNKER_TRY(const auto file_cut, pipeline::FileCut::make(cut.chunking, options));
   ByteBuffer buffer;
   pipeline::ProgressMeter progress({}, 1, 0);
   CHUNKER_TRY(FileChunks file, pipeline::chunk_file(path == "-" ? "/dev/stdin" : path, file_cut,
