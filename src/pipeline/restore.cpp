@@ -65,14 +65,27 @@ Result<void> restore_one(const Store& store, const RestoreOptions& options, NarO
   return result;
 }
 
-std::uint64_t total_bytes(const Store& store, std::span<const RestoreJob> jobs) {
-  std::uint64_t total = 0;
+struct SizedJob {
+  const RestoreJob* job;
+  std::uint64_t nar_bytes;  ///< 0 if the store does not have it.
+};
+
+/// Begun last, a NAR of this size would keep one thread busy while the others have nothing left to do.
+constexpr std::uint64_t kLargeNarBytes = std::uint64_t{16} << 20;
+
+/// The large NARs first, the largest of them at the head, then the others as they were given.
+std::vector<SizedJob> in_order_of_work(const Store& store, std::span<const RestoreJob> jobs) {
+  std::vector<SizedJob> sized;
   for (const RestoreJob& job : jobs) {
-    if (const auto found = store.parts().index->manifest(job.nar_sha256); found && *found) {
-      total += (*found)->nar_bytes;
-    }
+    const auto found = store.parts().index->manifest(job.nar_sha256);
+    sized.push_back({&job, found && *found ? (*found)->nar_bytes : 0});
   }
-  return total;
+  const auto key = [](const SizedJob& job) {
+    return job.nar_bytes < kLargeNarBytes ? 0 : job.nar_bytes;
+  };
+  std::stable_sort(sized.begin(), sized.end(),
+                   [&key](const SizedJob& a, const SizedJob& b) { return key(a) > key(b); });
+  return sized;
 }
 
 }  // namespace
@@ -95,14 +108,18 @@ Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
 Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
                           const RestoreOptions& options, const OnRestored& on_restored,
                           const OnProgress& on_progress) {
-  pipeline::ProgressMeter progress(on_progress, jobs.size(), total_bytes(store, jobs));
+  const auto ordered = in_order_of_work(store, jobs);
+  std::uint64_t total_bytes = 0;
+  for (const SizedJob& sized : ordered) total_bytes += sized.nar_bytes;
+  pipeline::ProgressMeter progress(on_progress, jobs.size(), total_bytes);
   base::Mutex reporting;
   std::atomic<std::size_t> next_job{0};
   const auto next_order = [&]() -> std::optional<NarOrder> {
     const std::size_t i = next_job++;
-    if (i >= jobs.size()) return std::nullopt;
-    auto order = file_order(jobs[i].nar_sha256, jobs[i].path);
-    order.on_end = [&, &job = jobs[i]](const Result<void>& result) {
+    if (i >= ordered.size()) return std::nullopt;
+    const RestoreJob& wanted = *ordered[i].job;
+    auto order = file_order(wanted.nar_sha256, wanted.path);
+    order.on_end = [&, &job = wanted](const Result<void>& result) {
       const base::Lock lock(reporting);
       progress.add_file();
       if (on_restored) on_restored(job, result);
