@@ -118,7 +118,7 @@ bool NarHashes::round_is_due() const {
   return static_cast<std::size_t>(ready) >= std::min(kStreamsMax, streams_.size());
 }
 
-/// `first`, or else who has most to hash, and others of whom about as much waits.
+/// `first`, or else who has most to hash, and others of whom a share waits, or not much less.
 std::vector<NarHashes::Stream*> NarHashes::company_for(Stream* first) const {
   std::vector<Stream*> company;
   std::ranges::copy_if(streams_, std::back_inserter(company), [first](const Stream* stream) {
@@ -127,7 +127,7 @@ std::vector<NarHashes::Stream*> NarHashes::company_for(Stream* first) const {
   std::ranges::sort(company, std::ranges::greater{}, &Stream::waiting_bytes_);
   if (first != nullptr) company.insert(company.begin(), first);
   const auto too_small = [&company](const Stream* stream) {
-    return stream->waiting_bytes_ < company.front()->waiting_bytes_ / 2;
+    return stream->waiting_bytes_ < std::min(company.front()->waiting_bytes_ / 2, kShareBytesMin);
   };
   company.erase(std::ranges::find_if(company, too_small), company.end());
   company.resize(std::min(company.size(), kStreamsMax));

@@ -24,7 +24,7 @@ using pipeline::NarOrder;
 using pipeline::RestoreShared;
 
 /// NARs that go through the same stages at once: enough for their hashes to keep each other company.
-constexpr std::size_t kNarsPerThread = 4;
+constexpr std::size_t kNarsPerThread = 8;
 
 NarOrder file_order(const Digest& nar_sha256, const std::filesystem::path& path) {
   NarOrder order;
