@@ -1,14 +1,18 @@
-// A cache of hashes against hashing again: cmake -DCHUNKER_BUILD_BENCH=ON, then bench/bench_hash_cache.
+// A cache of hashes against hashing again: cmake -DCHUNKER_BUILD_BENCH=ON, then bench/bench_hash_cache [FILE...];
+// files are cut and hashed as well, by one thread, as often as it takes.
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "chunker/batch.hpp"
 #include "chunker/hash_cache.hpp"
 #include "ratios.hpp"
 
@@ -91,12 +95,13 @@ void compare(const std::string& what, const HashAlgorithm& algorithm, const Shar
   add(title + "/HashCache, all misses", with(kWorkloadBytes / 4, false));
 }
 
-/// So many threads share out the same hits.
+/// So many threads share out the same hits; enough of them that starting the threads is nothing beside it.
 void together(benchmark::State& state, const Workload& workload, unsigned thread_count) {
   HashCache cache(HashAlgorithm::sha256(), {.max_memory_bytes = 2 * kWorkloadBytes});
   for (const Bytes content : workload.contents) (void)cache.hash(content);
-  constexpr std::size_t kRounds = 8;
-  const std::size_t total = kRounds * workload.contents.size();
+  constexpr std::size_t kHitsMin = 16'384;
+  const std::size_t rounds = kHitsMin / workload.contents.size() + 4;
+  const std::size_t total = rounds * workload.contents.size();
   for (auto _ : state) {
     std::atomic<std::size_t> next{0};
     std::vector<std::jthread> threads;
@@ -108,14 +113,53 @@ void together(benchmark::State& state, const Workload& workload, unsigned thread
       });
     }
   }
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kRounds * kWorkloadBytes));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(rounds * kWorkloadBytes));
 }
 
+/// Beside other programs only the CPU time of all threads compares; threads that waited for each other on a
+/// machine of their own would show on the clock.
 void compare_threads(const std::string& what, const Shared& workload) {
-  for (const unsigned count : {2U, 64U}) {
-    add("hits of " + what + "/" + std::to_string(count) + " threads", [=](benchmark::State& state) {
-      together(state, *workload, count);
-    })->UseRealTime();
+  for (const bool on_the_clock : {true, false}) {
+    for (const unsigned count : {2U, 64U}) {
+      auto* const one = add("hits of " + what + (on_the_clock ? ", on the clock/" : ", CPU time/") +
+                                std::to_string(count) + " threads",
+                            [=](benchmark::State& state) { together(state, *workload, count); });
+      if (on_the_clock) {
+        one->UseRealTime();
+      } else {
+        one->MeasureProcessCPUTime();
+      }
+    }
+  }
+}
+
+void chunk_again(benchmark::State& state, const std::vector<std::filesystem::path>& paths,
+                 const BatchOptions& batch) {
+  std::uint64_t bytes = 0;
+  const auto chunk_all = [&] {
+    bytes = 0;
+    auto stream = batch_chunk_files(paths, ChunkingOptions::store(), batch);
+    while (auto result = stream->next()) bytes += result->chunks.value().bytes;
+  };
+  if (batch.hash_cache) chunk_all();
+  for (auto _ : state) chunk_all();
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
+}
+
+void compare_files(const std::vector<std::filesystem::path>& paths) {
+  for (const HashAlgorithm& hash : {HashAlgorithm::sha256(), HashAlgorithm::blake3()}) {
+    for (const bool cached : {false, true}) {
+      add(std::string(hash.name()) + ", files chunked again/" + (cached ? "HashCache" : "hashed"),
+          [=](benchmark::State& state) {
+            BatchOptions batch{.hash = hash, .threads = 1};
+            if (cached) {
+              batch.hash_cache = std::make_shared<HashCache>(
+                  hash, HashCacheOptions{.max_memory_bytes = std::size_t{2} << 30});
+            }
+            chunk_again(state, paths, batch);
+          })
+          ->MeasureProcessCPUTime();
+    }
   }
 }
 
@@ -134,6 +178,10 @@ void add_all() {
 }  // namespace chunker::bench
 
 int main(int argc, char** argv) {
+  const auto flags_end = std::partition(argv + 1, argv + argc,
+                                        [](std::string_view one) { return one.starts_with("--"); });
+  const std::vector<std::filesystem::path> paths(flags_end, argv + argc);
   chunker::bench::add_all();
-  return chunker::bench::print_ratios(argc, argv);
+  if (!paths.empty()) chunker::bench::compare_files(paths);
+  return chunker::bench::print_ratios(static_cast<int>(flags_end - argv), argv);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/catching.hpp"
+#include "base/check.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
 
@@ -90,7 +91,9 @@ struct MemoryChunker::State {
 
 MemoryChunker::MemoryChunker(std::shared_ptr<const ResolvedOptions> options,
                              std::shared_ptr<HashCache> cache)
-    : state_(std::make_unique<State>(std::move(options), std::move(cache))) {}
+    : state_(std::make_unique<State>(std::move(options), std::move(cache))) {
+  CHUNKER_CHECK(state_->options != nullptr && state_->cache != nullptr);
+}
 
 MemoryChunker::~MemoryChunker() = default;
 
