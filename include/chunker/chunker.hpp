@@ -20,10 +20,11 @@
 #include "chunker/sink.hpp"         // where bytes go
 
 // From bytes to chunks
-#include "chunker/chunk.hpp"       // ChunkExtent
-#include "chunker/chunking.hpp"    // ChunkingOptions, NarAwareChunker
-#include "chunker/recipe.hpp"      // everything that decides cut points
-#include "chunker/references.hpp"  // the store hashes inside a NAR, taken out before it is cut
+#include "chunker/chunk.hpp"         // ChunkExtent
+#include "chunker/chunk_stream.hpp"  // ChunkStream: one after the other, in short steps if asked
+#include "chunker/chunking.hpp"      // ChunkingOptions, NarAwareChunker
+#include "chunker/recipe.hpp"        // everything that decides cut points
+#include "chunker/references.hpp"    // the store hashes inside a NAR, taken out before it is cut
 
 // From chunks to digests and frames
 #include "chunker/algorithm_registry.hpp"  // AlgorithmRegistry: all there are, ours and the caller's

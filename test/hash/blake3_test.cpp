@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <string>
 #include <thread>
 
 #include "chunker/hash.hpp"
+#include "hash/blake3.hpp"
 #include "hash/cycle.hpp"
 
 namespace chunker {
@@ -28,6 +30,21 @@ std::vector<Vector> vectors() {
     }
   }
   return all;
+}
+
+TEST(Blake3, PiecesGiveTheDigestOfTheWhole) {
+  hash::Blake3Stream stream;
+  for (const Vector& vector : vectors()) {
+    const auto input = test::cycle251(vector.input_bytes);
+    for (const std::size_t piece_bytes : {1UL, 63UL, 1024UL, 32768UL}) {
+      for (Bytes rest = input; !rest.empty();) {
+        const Bytes piece = rest.first(std::min(piece_bytes, rest.size()));
+        stream.update(piece);
+        rest = rest.subspan(piece.size());
+      }
+      EXPECT_EQ(stream.finish().hex(), vector.digest) << vector.input_bytes;
+    }
+  }
 }
 
 TEST(Blake3, GivesTheDigestsOfTheOfficialVectors) {
