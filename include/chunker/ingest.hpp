@@ -78,7 +78,7 @@ struct Progress {
 };
 
 /// Called once per source, when it is durable or has failed. Calls come from one thread at a time,
-/// not necessarily the caller's, in no particular order.
+/// not necessarily the caller's, in no particular order. What it throws becomes the error of ingest(), once all is done.
 using OnIngested = std::function<void(const IngestSource&, const Result<IngestedNar>&)>;
 /// Called now and then, from one thread at a time.
 using OnProgress = std::function<void(const Progress&)>;

@@ -64,6 +64,8 @@ Result<void> CpuUse::check_limit() noexcept {
 
 void CpuUse::count_time(Mine& mine) noexcept {
   const auto now = resource::thread_cpu_time();
+  // A thread that came in from elsewhere begins now: what it did before was not for us.
+  if (mine.counted_until == std::chrono::nanoseconds(0)) mine.counted_until = now;
   used_ns_ += (now - mine.counted_until).count();
   mine.counted_until = now;
 }

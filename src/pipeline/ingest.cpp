@@ -34,11 +34,19 @@ class Reporter {
   void report(const IngestSource& source, const Result<IngestedNar>& result) {
     const base::Lock lock(mutex_);
     progress_.add_file();
-    if (!result) {
-      if (on_ingested_) on_ingested_(source, located(source, result.error()));
-    } else if (on_ingested_) {
-      on_ingested_(source, result);
-    }
+    if (!on_ingested_) return;
+    auto told = pipeline::catching([&]() -> Result<void> {
+      on_ingested_(source, result ? result : located(source, result.error()));
+      return {};
+    });
+    if (!told && told_) told_ = std::move(told);
+  }
+
+  /// The error that the caller's function has thrown first: many threads call it, and the caller's is seldom among
+  /// them (R25.4).
+  Result<void> told() {
+    const base::Lock lock(mutex_);
+    return told_;
   }
 
  private:
@@ -49,6 +57,7 @@ class Reporter {
   }
 
   base::Mutex mutex_;
+  Result<void> told_ CHUNKER_GUARDED_BY(mutex_);
   const OnIngested& on_ingested_;
   pipeline::ProgressMeter& progress_;
 };
@@ -148,6 +157,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   };
   pipeline::for_each_in_order(threads, sources.size(), ingest_one, cpu.get());
   CHUNKER_TRY_VOID(writer.finish());
+  CHUNKER_TRY_VOID(reporter.told());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return cpu != nullptr && cpu->stopped() ? cpu->check_limit() : Result<void>();
 }

@@ -79,6 +79,15 @@ TEST(CpuUse, R10_4_WaitingIsNotComputing) {
   EXPECT_FALSE(use.pass(1));
 }
 
+TEST(CpuUse, R10_4_WhatAThreadDidBeforeIsNotCounted) {
+  compute(milliseconds(10));
+  CpuUse use({.cpu_time_limit_ms = 10}, 1);
+  use.finish_one();
+  EXPECT_TRUE(use.pass(1));
+  const CpuUse::Working working(use);
+  EXPECT_TRUE(use.pass(1));
+}
+
 TEST(CpuUse, R10_4_OneItemIsFinishedInAnyCase) {
   CpuUse use({.cpu_time_limit_ms = 1}, 1);
   const CpuUse::Working working(use);

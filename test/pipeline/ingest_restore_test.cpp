@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <thread>
 
 #include "codec/machine_code.hpp"
@@ -248,6 +249,29 @@ TEST_F(Ingest, StopsOnRequestAndKeepsWhatWasAcknowledged) {
   expect_clean(*store);
   ASSERT_OK(take_in(*store, some_nars()));
   expect_clean(*store);
+}
+
+TEST_F(Ingest, R25_4_WhatTheCallersFunctionThrowsReachesTheCaller) {
+  const auto nars = some_nars();
+  std::vector<IngestSource> sources;
+  for (const auto& [name, nar] : nars) {
+    sources.push_back({IngestSource::Kind::nar_file, write_nar(name, nar), -1, {}});
+  }
+  sources.push_back({IngestSource::Kind::nar_file, directory_.path() / "absent.nar", -1, {}});
+  auto store = open();
+  ASSERT_OK(store);
+  std::size_t told_count = 0;
+  // Of durable NARs one of the store's own threads tells, of failed ones a worker.
+  const auto done =
+      ingest(*store, sources, test::small_chunks(), [&](const auto& source, const auto&) {
+        ++told_count;
+        throw std::runtime_error(source.path.filename().string());
+      });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::internal);
+  EXPECT_TRUE(done.error().context.ends_with(".nar")) << done.error().context;
+  EXPECT_EQ(told_count, sources.size());
+  for (const auto& [name, nar] : nars) EXPECT_EQ(give_back(*store, name), nar);
 }
 
 TEST_F(Ingest, RefusesASecondWriterButNotAReader) {
