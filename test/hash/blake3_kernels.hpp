@@ -34,7 +34,9 @@ inline std::vector<NamedBlake3Kernel> blake3_kernels_here() {
   here.push_back({"sse2", 4, blake3_hash_many_sse2});
   if (cpu.sse41) here.push_back({"sse41", 4, blake3_hash_many_sse41});
   if (cpu.avx2) here.push_back({"avx2", 8, blake3_hash_many_avx2});
+#if CHUNKER_WITH_AVX512
   if (cpu.avx512) here.push_back({"avx512", 16, blake3_hash_many_avx512});
+#endif
 #elif defined(__aarch64__)
   if (cpu.neon) here.push_back({"neon", 4, blake3_hash_many_neon});
 #endif
