@@ -14,7 +14,8 @@
 namespace chunker::cli {
 namespace {
 
-constexpr std::size_t kGroupSourcesMax = 1 << 16;
+// Bounds memory, which is about 1 KB for each; ending a group costs as much as a hundred small NARs.
+constexpr std::size_t kGroupSourcesMax = 1 << 14;
 
 bool is_plain_file_name(std::string_view name) {
   return !name.empty() && name.find('/') == std::string_view::npos && name != "." && name != "..";

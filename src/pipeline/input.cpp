@@ -107,13 +107,14 @@ class TreeInput final : public Input {
 };
 
 Result<std::unique_ptr<Input>> open_file(const std::filesystem::path& path, std::stop_token stop) {
+  auto file = resource::File::open_read(path, stop);
   std::error_code unknown;
-  if (std::filesystem::is_directory(path, unknown)) {
+  if (!file && std::filesystem::is_directory(path, unknown)) {
     return base::fail(ErrorCode::nar_bad_magic, "this is a directory, not a NAR", Error::kNoOffset,
                       path.string());
   }
-  CHUNKER_TRY(auto file, resource::File::open_read(path, stop));
-  return std::make_unique<FileInput>(std::move(file), FileInput::Ownership::ours, std::move(stop));
+  if (!file) return std::unexpected(std::move(file).error());
+  return std::make_unique<FileInput>(*std::move(file), FileInput::Ownership::ours, std::move(stop));
 }
 
 }  // namespace

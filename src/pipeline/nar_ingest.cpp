@@ -38,7 +38,8 @@ class NarIngest {
  private:
   using SlabPtr = Slab*;
 
-  SlabPtr read_and_cut(tbb::flow_control& flow);
+  SlabPtr read_and_cut();
+  void run_side_by_side(std::unique_ptr<Slab> first);
   Result<bool> fill(Slab& slab);
   Result<void> read_more(Slab& slab);
   std::size_t normalize(Slab& slab);
@@ -79,16 +80,14 @@ void NarIngest::fail(Error error) {
   failed_ = true;
 }
 
-/// Stage 1, in order: the next bytes, without their references, and the chunks that end in them.
-NarIngest::SlabPtr NarIngest::read_and_cut(tbb::flow_control& flow) {
-  if (!ended_ && !failed_) {
-    auto slab = shared_.slabs.take();
-    const auto filled = catching([&] { return fill(*slab); });
-    if (filled && *filled) return slab.release();
-    if (!filled) fail(filled.error());
-    shared_.slabs.give(std::move(slab));
-  }
-  flow.stop();
+/// Stage 1, in order: the next bytes, without their references, and the chunks that end in them; null at the end.
+NarIngest::SlabPtr NarIngest::read_and_cut() {
+  if (ended_ || failed_) return nullptr;
+  auto slab = shared_.slabs.take();
+  const auto filled = catching([&] { return fill(*slab); });
+  if (filled && *filled) return slab.release();
+  if (!filled) fail(filled.error());
+  shared_.slabs.give(std::move(slab));
   return nullptr;
 }
 
@@ -235,14 +234,31 @@ Result<void> NarIngest::find_older_version() {
 }
 
 Result<void> NarIngest::run() {
+  std::unique_ptr<Slab> first(read_and_cut());
+  if (first != nullptr && !ended_) {
+    run_side_by_side(std::move(first));
+  } else if (first != nullptr) {
+    // Most NARs are one slab: no stage has another to work beside, and each pipeline would cost some microseconds.
+    store_chunks(*first);
+    hash_and_collect(first.release());
+  }
+  const base::Lock lock(error_mutex_);
+  if (error_) return std::unexpected(*std::exchange(error_, std::nullopt));
+  return {};
+}
+
+void NarIngest::run_side_by_side(std::unique_ptr<Slab> first) {
   const auto slabs_max = kSlabsPerThread * shared_.threads;
   // Isolated: a thread that waits here must not begin another NAR on top of this one.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_pipeline(
         slabs_max,
-        tbb::make_filter<void, SlabPtr>(
-            tbb::filter_mode::serial_in_order,
-            [this](tbb::flow_control& flow) { return read_and_cut(flow); }) &
+        tbb::make_filter<void, SlabPtr>(tbb::filter_mode::serial_in_order,
+                                        [this, &first](tbb::flow_control& flow) {
+                                          SlabPtr slab = first ? first.release() : read_and_cut();
+                                          if (slab == nullptr) flow.stop();
+                                          return slab;
+                                        }) &
             tbb::make_filter<SlabPtr, SlabPtr>(tbb::filter_mode::parallel,
                                                [this](SlabPtr slab) {
                                                  if (!failed_) store_chunks(*slab);
@@ -251,9 +267,6 @@ Result<void> NarIngest::run() {
             tbb::make_filter<SlabPtr, void>(tbb::filter_mode::serial_in_order,
                                             [this](SlabPtr slab) { hash_and_collect(slab); }));
   });
-  const base::Lock lock(error_mutex_);
-  if (error_) return std::unexpected(*std::exchange(error_, std::nullopt));
-  return {};
 }
 
 /// The large parts of the manifest are kept like chunks.

@@ -116,10 +116,13 @@ File::File(int descriptor, std::filesystem::path path) noexcept
     : descriptor_(descriptor), path_(std::move(path)) {}
 
 File::File(File&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      never_waits_(other.never_waits_),
+      path_(std::move(other.path_)) {}
 
 File& File::operator=(File&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
+  std::swap(never_waits_, other.never_waits_);
   std::swap(path_, other.path_);
   return *this;
 }
@@ -142,7 +145,8 @@ Result<File> File::open_read(const std::filesystem::path& path, const std::stop_
   if (::fstat(descriptor, &status) < 0) return failed("cannot ask for the type", path);
   // The system opens directories too, and says only at the first read that it was a mistake.
   if (S_ISDIR(status.st_mode)) return std::unexpected(system_error(EISDIR, "cannot open", path));
-  if (S_ISREG(status.st_mode)) return file;
+  file.never_waits_ = S_ISREG(status.st_mode);
+  if (file.never_waits_) return file;
   if (S_ISFIFO(status.st_mode)) CHUNKER_TRY_VOID(file.wait_readable(stop));
   if (::fcntl(descriptor, F_SETFL, O_RDONLY) < 0) return failed("cannot open", path);
   return file;
@@ -187,6 +191,7 @@ Result<void> File::wait_readable(const std::stop_token& stop) const {
       return base::fail(ErrorCode::cancelled, "stopped on request", Error::kNoOffset,
                         path_.string());
     }
+    if (never_waits_) return {};
     const int ready = ::poll(&readable, 1, slice_ms);
     if (ready > 0) return {};  // also with an error or the end: reading will tell
     if (ready < 0 && errno != EINTR) return failed("cannot wait for", path_);

@@ -78,6 +78,7 @@ class File {
   File(int descriptor, std::filesystem::path path) noexcept;
 
   int descriptor_ = -1;
+  bool never_waits_ = false;  ///< Known to be a regular file.
   std::filesystem::path path_;
 };
 

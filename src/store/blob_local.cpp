@@ -19,6 +19,7 @@ using resource::File;
 constexpr std::string_view kTemporary = "tmp";
 // What is not yet on its way to the device when commit() comes must be waited for.
 constexpr std::uint64_t kWritebackBytes = 8 << 20;
+constexpr std::size_t kGatheredBytesMax = 64 << 10;
 
 // An absent file, or a directory where a blob should be, is an absent blob.
 Error as_blob_error(Error error) {
@@ -33,7 +34,9 @@ Error as_blob_error(Error error) {
 
 class LocalBlobStore::Writer final : public BlobWriter {
  public:
-  Writer(LocalBlobStore& store, File file) : store_(store), file_(std::move(file)) {}
+  Writer(LocalBlobStore& store, File file) : store_(store), file_(std::move(file)) {
+    gathered_.reserve(kGatheredBytesMax);
+  }
   ~Writer() override {
     // Gone already if it was committed; if it cannot be removed, the next writer empties tmp/.
     (void)resource::remove_file(file_.path());
@@ -41,11 +44,12 @@ class LocalBlobStore::Writer final : public BlobWriter {
 
   Result<void> append(Bytes bytes) override {
     if (ended_) return std::unexpected(*ended_);
-    return ending_if_failed(write(bytes));
+    return ending_if_failed(gather(bytes));
   }
 
   Result<void> commit(std::string_view key) override {
     if (ended_) return std::unexpected(*ended_);
+    CHUNKER_TRY_VOID(ending_if_failed(write_gathered()));
     CHUNKER_TRY_VOID(ending_if_failed(store_.publish(file_, key)));
     ended_ = Error{ErrorCode::invalid_argument, "this blob is committed already", Error::kNoOffset,
                    std::string(key)};
@@ -53,6 +57,20 @@ class LocalBlobStore::Writer final : public BlobWriter {
   }
 
  private:
+  /// Small NARs bring a frame and a manifest of a few hundred bytes each: one system call for many of them.
+  Result<void> gather(Bytes bytes) {
+    if (gathered_.size() + bytes.size() > kGatheredBytesMax) CHUNKER_TRY_VOID(write_gathered());
+    if (bytes.size() > kGatheredBytesMax) return write(bytes);
+    gathered_.append(bytes);
+    return {};
+  }
+
+  Result<void> write_gathered() {
+    CHUNKER_TRY_VOID(write(gathered_));
+    gathered_.clear();
+    return {};
+  }
+
   Result<void> write(Bytes bytes) {
     CHUNKER_TRY_VOID(file_.write_all(bytes));
     written_bytes_ += bytes.size();
@@ -70,6 +88,7 @@ class LocalBlobStore::Writer final : public BlobWriter {
 
   LocalBlobStore& store_;
   File file_;
+  ByteBuffer gathered_;  ///< Behind what is written; never grows beyond what was reserved.
   std::uint64_t written_bytes_ = 0;
   std::uint64_t started_bytes_ = 0;  ///< Up to here they are on their way to the device.
   std::optional<Error> ended_;

@@ -19,7 +19,8 @@ namespace chunker::store {
 /// Owns:    up to 64 descriptors of blobs that were read lately.
 /// Threads: shared.
 /// Errors:  those of BlobStore, with the path as context. A full device leaves nothing behind.
-/// Cost:    a read is one system call once the blob is open; a commit is two syncs and a rename.
+/// Cost:    a read is one system call once the blob is open; a commit is two syncs and a rename. Small parts of a
+///          blob are gathered, up to 64 KiB, before they are written.
 class LocalBlobStore final : public BlobStore {
  public:
   static constexpr std::size_t kOpenFilesMax = 64;

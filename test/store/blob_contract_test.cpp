@@ -80,6 +80,21 @@ TEST_P(BlobContract, JoinsWhatWasAppended) {
   EXPECT_EQ(get("joined"), "one two three");
 }
 
+TEST_P(BlobContract, JoinsPartsOfAllSizesInOrder) {
+  auto writer = blobs().create();
+  ASSERT_TRUE(writer);
+  std::string expected;
+  // Around the size up to which small parts may be gathered, before and behind such parts.
+  for (const std::size_t size :
+       {1U, 65535U, 65536U, 2U, 65537U, 3U, 200'000U, 40'000U, 40'000U, 7U}) {
+    const std::string part(size, static_cast<char>('a' + expected.size() % 26));
+    ASSERT_TRUE((*writer)->append(bytes_of(part)));
+    expected += part;
+  }
+  ASSERT_TRUE((*writer)->commit("joined"));
+  EXPECT_EQ(get("joined"), expected);
+}
+
 TEST_P(BlobContract, KeepsEmptyAndLargeBlobs) {
   put("empty", "");
   EXPECT_EQ(get("empty"), "");

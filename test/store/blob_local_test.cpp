@@ -166,6 +166,20 @@ TEST_F(LocalBlobs, AFullDeviceLeavesNothingBehind) {
   EXPECT_EQ(temporary_count(), 0U);
 }
 
+TEST_F(LocalBlobs, ManySmallPartsAreOneWrite) {
+  const auto file_bytes = [this] {
+    return fs::file_size(fs::directory_iterator(root() / "tmp")->path());
+  };
+  auto writer = blobs_.create();
+  ASSERT_TRUE(writer);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE((*writer)->append(ByteBuffer(500)));
+  EXPECT_EQ(file_bytes(), 0U);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE((*writer)->append(ByteBuffer(500)));
+  EXPECT_EQ(file_bytes(), 65'500U);  // As many of them as fit into 64 KiB.
+  ASSERT_TRUE((*writer)->commit("k"));
+  EXPECT_EQ(blobs_.size("k"), 100'000U);
+}
+
 TEST_F(LocalBlobs, AFailedCommitLeavesNothingBehind) {
   plant("packs", "a file where a directory is needed");
   {
