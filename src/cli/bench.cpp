@@ -1,247 +1,207 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <cstdlib>
 #include <memory>
-#include <stop_token>
+#include <utility>
 
 #include "base/try.hpp"
-#include "chunker/batch.hpp"
-#include "chunker/benchmark.hpp"
+#include "cli/bench_content.hpp"
+#include "cli/bench_stages.hpp"
+#include "cli/bench_store.hpp"
 #include "cli/commands.hpp"
 #include "cli/flags.hpp"
 #include "cli/signals.hpp"
+#include "cli/statistics.hpp"
 #include "cli/text.hpp"
-#include "resource/file.hpp"
+#include "pipeline/workers.hpp"
 
 namespace chunker::cli {
 namespace {
 
-constexpr std::string_view kCodecExamples = R"(
-Compresses the same content by every codec of this build, and by every --strategy of
-`chunker ingest`, on one thread. FILEs are cut as ingest cuts them, and of what comes
-out, in frames of about 1 MiB, a sample spread over all of it is taken. Without FILE,
-content is made up: good for comparing machines, not for knowing what a store saves.
+constexpr std::string_view kExamples = R"(
+Measures every stage that content goes through, on one thread each, and the whole way
+into a store and back on all of them. Without FILE a NAR is made up: good for comparing
+machines. Speeds are in GB (10^9 bytes) of content per second of time on the clock; ways
+of one stage take turns, so that what else the machine does hits them alike.
 
-"stored" is what is left of the content, in percent and as a bar. Speeds are in MB of
-content per second, the median of the runs.
+"cut" is FastCDC by each kernel on plain bytes, and NARs parsed and cut. In "ingest" and
+"restore" a temporary store takes the NARs in, takes them in once more when it knows them,
+and gives them back into files; what others have written lies in the page cache by then.
 
 Examples:
-  chunker bench codecs *.nar
-  chunker bench codecs --sample 64M --runs 5 firefox.nar
-  chunker bench codecs --json *.nar | jq -r 'select(.kind == "codec") | [.name, .ratio] | @tsv'
+  chunker bench
+  chunker bench --stage cut --stage hash --runs 20 firefox.nar
+  chunker bench --directory /srv --sample 1G /srv/nars/*.nar
+  chunker bench --json | jq -r 'select(.kind == "speed") | [.stage, .way, .peak_gb_per_second] | @tsv'
+  chunker bench codecs --help
 )";
 
-constexpr std::size_t kFrameBytes = 1 << 20;  // About what ingest compresses together.
-constexpr std::size_t kMadeUpBytes = 8 << 20;
+constexpr std::string_view kStages[] = {"cut", "hash", "code", "latency", "store"};
 
-struct CodecBenchFlags {
+struct BenchFlags {
   std::vector<std::string> files;
-  std::string sample = "16M";
-  unsigned runs = 3;
+  std::vector<std::string> stages;
+  std::string sample;
+  std::string directory;
+  unsigned runs = 5;
+  unsigned threads = 0;
+  RecipeFlags recipe;
+
+  [[nodiscard]] bool wants(std::string_view stage) const {
+    return stages.empty() || std::ranges::find(stages, stage) != stages.end();
+  }
 };
 
-/// A stretch of a file: chunks that follow each other.
-struct Stretch {
-  std::size_t file_index;
-  std::uint64_t offset_bytes;
-  std::uint64_t size_bytes;
-};
+std::string temporary_directory() {
+  const char* const named = std::getenv("TMPDIR");
+  return named != nullptr && *named != '\0' ? named : "/tmp";
+}
 
-void add_stretches(const FileChunks& file, std::size_t file_index, std::vector<Stretch>& all) {
-  Stretch open{file_index, 0, 0};
-  for (const ChunkExtent& chunk : file.extents) {
-    if (open.size_bytes != 0 && open.size_bytes + chunk.size_bytes > kFrameBytes) {
-      all.push_back(open);
-      open = {file_index, chunk.offset_bytes, 0};
-    }
-    open.size_bytes += chunk.size_bytes;
+void print_speed(const WaySpeeds& way, Console& console) {
+  const Statistics speed = statistics_of(way.gb_per_second);
+  if (console.json()) {
+    console.print_json({{"kind", "speed"},
+                        {"stage", way.stage},
+                        {"way", way.name},
+                        {"bytes", way.bytes},
+                        {"runs", way.gb_per_second.size()},
+                        {"peak_gb_per_second", speed.peak},
+                        {"average_gb_per_second", speed.average},
+                        {"deviation_gb_per_second", speed.deviation}});
+  } else {
+    console.print(fmt::format("{:<11} {:<20} {:>8.3f} {:>9.3f} {:>10.3f}", way.stage, way.name,
+                              speed.peak, speed.average, speed.deviation));
   }
-  if (open.size_bytes != 0) all.push_back(open);
 }
 
-/// Every second, every third ...: as many as come to about `bytes_max`, and at least one.
-std::vector<Stretch> spread(const std::vector<Stretch>& all, std::uint64_t bytes_max) {
-  std::uint64_t total = 0;
-  for (const Stretch& stretch : all) total += stretch.size_bytes;
-  const std::size_t step = static_cast<std::size_t>((total + bytes_max - 1) / bytes_max);
-  std::vector<Stretch> taken;
-  for (std::size_t i = 0; i < all.size(); i += std::max<std::size_t>(1, step)) {
-    taken.push_back(all[i]);
+void print_latencies(const std::vector<double>& all_us, Console& console) {
+  const double median = quantile(all_us, 0.5), p99 = quantile(all_us, 0.99);
+  const double longest = quantile(all_us, 1);
+  if (console.json()) {
+    console.print_json({{"kind", "latency"},
+                        {"what", "cut, blake3, zstd"},
+                        {"bytes", 1'000'000},
+                        {"count", all_us.size()},
+                        {"median_us", median},
+                        {"p99_us", p99},
+                        {"longest_us", longest}});
+  } else if (all_us.empty()) {
+    console.print("\nNo NAR is as large as 1 MB: no latencies.");
+  } else {
+    console.print(
+        fmt::format("\n1 MB cut, hashed by blake3 and compressed by zstd, {}: half within "
+                    "{:.2f} ms,\n99 % within {:.2f} ms, the longest {:.2f} ms",
+                    counted(all_us.size(), "time"), median / 1000, p99 / 1000, longest / 1000));
   }
-  return taken;
-}
-
-Result<FileChunks> cut_file(const std::string& file, const std::stop_token& stop) {
-  std::error_code unknown;
-  const auto status = std::filesystem::status(file, unknown);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
-    return std::unexpected(
-        usage_error("only files can be measured, no directories, no pipes", file));
-  }
-  CHUNKER_TRY(BatchStream results,
-              batch_chunk_files({file}, ChunkingOptions::store(), {.threads = 1, .stop = stop}));
-  return std::move(results.next()->chunks);
-}
-
-Result<ByteBuffer> content_of(const Stretch& stretch, const std::vector<std::string>& files) {
-  CHUNKER_TRY(const auto file, resource::File::open_read(files[stretch.file_index]));
-  ByteBuffer content(static_cast<std::size_t>(stretch.size_bytes));
-  CHUNKER_TRY(const std::size_t read, file.read_at(stretch.offset_bytes, content.span()));
-  content.resize(read);
-  return content;
-}
-
-Result<std::vector<ByteBuffer>> contents_of_files(const std::vector<std::string>& files,
-                                                  std::uint64_t sample_bytes,
-                                                  const std::stop_token& stop) {
-  std::vector<Stretch> all;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    CHUNKER_TRY(const FileChunks chunks, cut_file(files[i], stop));
-    add_stretches(chunks, i, all);
-  }
-  if (all.empty()) {
-    return std::unexpected(usage_error("there is nothing to measure in an empty file", files[0]));
-  }
-  std::vector<ByteBuffer> contents;
-  for (const Stretch& stretch : spread(all, sample_bytes)) {
-    if (stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
-    CHUNKER_TRY(ByteBuffer content, content_of(stretch, files));
-    contents.push_back(std::move(content));
-  }
-  return contents;
-}
-
-/// Text, tables of numbers and noise, in turns: the same on every machine.
-std::vector<ByteBuffer> made_up_contents() {
-  std::vector<ByteBuffer> contents;
-  std::uint64_t state = 1;
-  const auto next = [&state] {
-    return (state = state * 6364136223846793005U + 1442695040888963407U) >> 33;
-  };
-  for (unsigned i = 0; i < kMadeUpBytes / kFrameBytes; ++i) {
-    ByteBuffer content;
-    while (content.size() < kFrameBytes) {
-      const std::uint64_t number = i % 8 == 7 ? next() * next() : next() % 4000;
-      content.append(i % 2 == 0 ? bytes_of(fmt::format("word{} = ", number))
-                                : std::as_bytes(std::span(&number, 1)).first(i % 8 == 7 ? 8 : 3));
-    }
-    content.resize(kFrameBytes);
-    contents.push_back(std::move(content));
-  }
-  return contents;
-}
-
-Json object_of(const CodecFigures& figures) {
-  return {{"kind", figures.is_strategy ? "strategy" : "codec"},
-          {"name", figures.name},
-          {"raw_bytes", figures.raw_bytes},
-          {"stored_bytes", figures.stored_bytes},
-          {"ratio", figures.ratio()},
-          {"compress_mb_per_second", figures.compress_mb_per_second()},
-          {"decompress_mb_per_second", figures.decompress_mb_per_second()}};
-}
-
-std::string row_of(const CodecFigures& figures) {
-  constexpr std::size_t kCells = 24;
-  const std::uint64_t raw_bytes = std::max<std::uint64_t>(1, figures.raw_bytes);
-  const auto cells = std::min<std::uint64_t>(kCells, figures.stored_bytes * kCells / raw_bytes);
-  return fmt::format(
-      "{:<10} {:>6.2f} {:>11.1f} {:>13.1f}  {:>5.1f} %  {}", figures.name, figures.ratio(),
-      figures.compress_mb_per_second(), figures.decompress_mb_per_second(),
-      100 * static_cast<double>(figures.stored_bytes) / static_cast<double>(raw_bytes),
-      std::string(std::max<std::uint64_t>(1, cells), '#'));
-}
-
-void print_heading(std::string_view what, Console& console) {
-  console.print(fmt::format("{:<10} {:>6} {:>11} {:>13}  {}", what, "ratio", "compress",
-                            "decompress", "stored"));
-}
-
-/// The table grows as figures come: the slowest codecs take a while.
-class Table {
- public:
-  explicit Table(Console& console) : console_(console) {}
-
-  void add(const CodecFigures& figures) {
-    if (console_.json()) {
-      console_.print_json(object_of(figures));
-    } else {
-      if (!begun_) print_heading("codec", console_);
-      if (figures.is_strategy && !strategies_) console_.print("");
-      if (figures.is_strategy && !strategies_) print_heading("strategy", console_);
-      console_.print(row_of(figures));
-    }
-    begun_ = true;
-    strategies_ = figures.is_strategy;
-    console_.flush();
-  }
-
- private:
-  Console& console_;
-  bool begun_ = false;
-  bool strategies_ = false;
-};
-
-void print_introduction(const CodecBenchFlags& flags, std::span<const Bytes> contents,
-                        Console& console) {
-  std::uint64_t bytes = 0;
-  for (const Bytes content : contents) bytes += content.size();
-  if (console.json() || console.quiet()) return;
-  console.print(fmt::format(
-      "{} in {}, {}; {}, one thread, MB/s\n", human_bytes(bytes), counted(contents.size(), "frame"),
-      flags.files.empty() ? "made up" : "from " + counted(flags.files.size(), "file"),
-      counted(flags.runs, "run")));
   console.flush();
 }
 
-Result<void> bench_codecs(const CodecBenchFlags& flags, Session& session) {
-  const auto sample_bytes = parse_bytes(flags.sample);
-  if (!sample_bytes || *sample_bytes == 0) {
-    return std::unexpected(
-        usage_error("--sample is a size above 0, for example 16M", flags.sample));
-  }
-  const std::stop_token stop = session.stop.get_token();
-  std::vector<ByteBuffer> owned;
-  if (flags.files.empty()) {
-    owned = made_up_contents();
-  } else {
-    CHUNKER_TRY(owned, contents_of_files(flags.files, *sample_bytes, stop));
-  }
-  const std::vector<Bytes> contents(owned.begin(), owned.end());
-  print_introduction(flags, contents, session.console);
-  Table table(session.console);
-  return benchmark_codecs(
-      contents, {.runs = flags.runs, .stop = stop, .on_figures = [&](const auto& figures) {
-                   table.add(figures);
-                   return true;
-                 }});
-}
+/// Measures stage after stage; lines appear as they come.
+class Bench {
+ public:
+  Bench(const BenchFlags& flags, ChunkingOptions chunking, BenchContent content, Session& session)
+      : flags_(flags),
+        chunking_(std::move(chunking)),
+        content_(std::move(content)),
+        console_(session.console),
+        stop_(session.stop.get_token()) {}
 
-void add_codecs(CLI::App& bench, Session& session) {
-  auto flags = std::make_shared<CodecBenchFlags>();
-  CLI::App& command = *bench.add_subcommand("codecs", "Compare codecs and strategies");
-  auto* const files = add_words(command, "FILE", flags->files, "NARs, or any other files");
-  add_text(command, "--sample", flags->sample, "SIZE", "How much of their content to take (16M)")
-      ->needs(files);
-  command.add_option("--runs", flags->runs, "How often each is measured (3)")
-      ->option_text("N")
-      ->check(CLI::Range(1, 1000));
-  add_json(command, session);
-  add_quiet(command, session);
-  add_footer(command, kCodecExamples);
-  on_chosen(command, session, [flags, &session]() -> Result<void> {
-    const SignalWatch signals(session.stop);
-    return bench_codecs(*flags, session);
-  });
+  Result<void> run() {
+    print_introduction();
+    if (flags_.wants("cut")) CHUNKER_TRY_VOID(measure(cutting_ways(content_, chunking_)));
+    if (flags_.wants("hash")) CHUNKER_TRY_VOID(measure(hashing_ways(content_, chunking_)));
+    if (flags_.wants("code")) CHUNKER_TRY_VOID(measure(coding_ways(content_, stop_)));
+    if (flags_.wants("store")) CHUNKER_TRY_VOID(measure_store());
+    if (flags_.wants("latency")) {
+      CHUNKER_TRY(const auto all_us, megabyte_latencies(content_, flags_.runs, stop_));
+      print_latencies(all_us, console_);
+    }
+    return {};
+  }
+
+ private:
+  void print_introduction() {
+    if (console_.json()) return;
+    if (!console_.quiet()) {
+      console_.print(fmt::format(
+          "{}, {}; {}; one thread, but {} for ingest and restore\n", human_bytes(content_.bytes),
+          content_.is_made_up ? "made up" : "from " + counted(content_.nars.size(), "file"),
+          counted(flags_.runs, "run"), pipeline::thread_count(flags_.threads)));
+    }
+    console_.print(fmt::format("{:<11} {:<20} {:>8} {:>9} {:>10}  GB/s", "stage", "way", "peak",
+                               "average", "deviation"));
+    console_.flush();
+  }
+
+  Result<void> measure(Result<std::vector<BenchWay>> ways) {
+    if (!ways) return std::unexpected(std::move(ways).error());
+    CHUNKER_TRY(const auto speeds, measure_in_turns(*ways, content_.bytes, flags_.runs, stop_));
+    for (const WaySpeeds& way : speeds) print_speed(way, console_);
+    console_.flush();
+    return {};
+  }
+
+  Result<void> measure_store() {
+    CHUNKER_TRY(
+        const auto directory,
+        BenchDirectory::make(flags_.directory.empty() ? temporary_directory() : flags_.directory));
+    return measure(store_ways(content_, directory, {chunking_, flags_.threads, stop_}));
+  }
+
+  const BenchFlags& flags_;
+  ChunkingOptions chunking_;
+  BenchContent content_;
+  Console& console_;
+  std::stop_token stop_;
+};
+
+Result<void> bench_stages(const BenchFlags& flags, Session& session) {
+  constexpr std::uint64_t kSampleBytesMax = 1ULL << 40;
+  const std::string sample =
+      !flags.sample.empty() ? flags.sample : (flags.files.empty() ? "64M" : "256M");
+  const auto sample_bytes = parse_bytes(sample);
+  if (!sample_bytes || *sample_bytes == 0 || *sample_bytes > kSampleBytesMax) {
+    return std::unexpected(usage_error("--sample is a size above 0, for example 64M", sample));
+  }
+  CHUNKER_TRY(auto chunking, flags.recipe.chunking());
+  CHUNKER_TRY(auto content, bench_content(flags.files, *sample_bytes, session.stop.get_token()));
+  if (content.left_out_count != 0) {
+    session.console.note(fmt::format("{} left out: more than --sample {}",
+                                     counted(content.left_out_count, "file"), sample));
+  }
+  return Bench(flags, std::move(chunking), std::move(content), session).run();
 }
 
 }  // namespace
 
 void add_bench(CLI::App& program, Session& session) {
+  auto flags = std::make_shared<BenchFlags>();
   CLI::App& bench = *program.add_subcommand("bench", "Measure what this machine makes of content");
-  bench.require_subcommand(1);
-  add_codecs(bench, session);
+  add_words(bench, "FILE", flags->files, "NARs");
+  add_text(bench, "--sample", flags->sample, "SIZE",
+           "How much of them to take into memory, or to make up (256M, 64M)");
+  bench.add_option("--stage", flags->stages, "Only this one; may be repeated")
+      ->option_text("cut|hash|code|latency|store")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kStages), std::end(kStages))))
+      ->allow_extra_args(false);  // What follows may be a FILE.
+  add_text(bench, "--directory", flags->directory, "DIR",
+           "Where the temporary store goes (TMPDIR, or /tmp)");
+  bench.add_option("--runs", flags->runs, "How often each way is measured (5)")
+      ->option_text("N")
+      ->check(CLI::Range(1, 1000));
+  add_threads(bench, flags->threads);
+  flags->recipe.add_to(bench);
+  add_json(bench, session);
+  add_quiet(bench, session);
+  add_footer(bench, kExamples);
+  const auto run = [flags, &session]() -> Result<void> {
+    const SignalWatch signals(session.stop);
+    return bench_stages(*flags, session);
+  };
+  constexpr bool kOpensStore = true;
+  on_chosen(bench, session, run, kOpensStore);
+  add_bench_codecs(bench, session);
 }
 
 }  // namespace chunker::cli

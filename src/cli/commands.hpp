@@ -16,9 +16,10 @@ void add_remove(CLI::App& program, Session& session);  // remove, gc
 void add_verify(CLI::App& program, Session& session);  // verify, rebuild-index
 void add_cut(CLI::App& program, Session& session);
 void add_diff(CLI::App& program, Session& session);
-void add_nar(CLI::App& program, Session& session);  // nar ls, check, dump, unpack
-void add_key(CLI::App& program, Session& session);  // key generate, sign, verify
-void add_bench(CLI::App& program, Session& session);  // bench codecs
+void add_nar(CLI::App& program, Session& session);    // nar ls, check, dump, unpack
+void add_key(CLI::App& program, Session& session);    // key generate, sign, verify
+void add_bench(CLI::App& program, Session& session);  // bench, bench codecs
+void add_bench_codecs(CLI::App& bench, Session& session);
 void add_version(CLI::App& program, Session& session);
 
 }  // namespace chunker::cli

@@ -27,13 +27,13 @@ CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& t
 /// CLI11 would take an argument like "[a,b]" apart: hides the bracket until the functions above get it.
 [[nodiscard]] std::string hide_brackets(std::string argument);
 
-/// Once the user has chosen `command`, the session runs `action`: its Exit, or the error of its
-/// Result<void>, is the program's.
+/// Once the user has chosen `command`, and none below it, the session runs `action`: its Exit, or the error of
+/// its Result<void>, is the program's. Whoever opens a store needs the threads of its index.
 template <class Action>
-void on_chosen(CLI::App& command, Session& session, Action action) {
-  // Whoever has a store needs the threads of its index.
-  const bool has_store = command.get_option_no_throw("--store") != nullptr;
-  command.callback([&session, action, has_store] {
+void on_chosen(CLI::App& command, Session& session, Action action, bool opens_store = false) {
+  const bool has_store = opens_store || command.get_option_no_throw("--store") != nullptr;
+  command.callback([&command, &session, action, has_store] {
+    if (!command.get_subcommands().empty()) return;  // They have set theirs already.
     session.needs_threads = has_store;
     session.command = [&session, action]() -> Exit {
       [[maybe_unused]] Console& console = session.console;
