@@ -18,6 +18,7 @@
 #include "cli/text.hpp"
 #include "cli/warnings.hpp"
 #include "pipeline/workers.hpp"
+#include "resource/thread_cpu.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -33,7 +34,7 @@ A first tour:
 Each command explains itself: `chunker ingest --help`.
 
 Exit codes: 0 done, 1 failed or damage found, 2 the command line cannot be meant,
-75 try again later (locked store, full disk), 128 + n stopped by signal n.
+75 try again later (locked store, full disk, time used up), 128 + n stopped by signal n.
 )";
 
 // What we open must not become somebody's standard output: takes the place of closed ones, in the wrong
@@ -181,6 +182,8 @@ Exit run_session(Session& session, int count, const char* const* arguments) {
   const auto program = make_program(session);
   const auto exit = parse(*program, session, count, arguments);
   if (exit) return *exit;
+  // Here, because threads inherit it from whoever starts them.
+  if (session.nice_level != 0) resource::lower_thread_priority(session.nice_level);
   if (session.needs_threads && pipeline::startable_threads(kThreadsMin) < kThreadsMin) {
     return session.console.report(
         {ErrorCode::memory_limit_exceeded,

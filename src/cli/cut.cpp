@@ -35,6 +35,7 @@ struct CutFlags {
   std::vector<std::string> files;
   std::string hash = "blake3";
   unsigned threads = 0;
+  CpuQuota quota;
   bool content = false;
   RecipeFlags recipe;
   ReferenceFlags references;
@@ -136,6 +137,7 @@ void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& rec
 Result<Exit> cut_files(const CutFlags& flags, Session& session) {
   CHUNKER_TRY(const ChunkingOptions chunking, flags.recipe.chunking());
   BatchOptions batch{.threads = flags.threads,
+                     .quota = flags.quota,
                      .profile_contents = flags.content,
                      .stop = session.stop.get_token()};
   CHUNKER_TRY(batch.hash, HashAlgorithm::named(flags.hash));
@@ -171,6 +173,8 @@ void add_cut(CLI::App& program, Session& session) {
   add_json(command, session);
   add_quiet(command, session);
   add_threads(command, flags->threads);
+  add_nice(command, session);
+  add_quota(command, flags->quota);
   add_hash(command, flags->hash, "What names the chunks (blake3)");
   command.add_flag("--content", flags->content, "Show what is in each chunk");
   flags->recipe.add_to(command);

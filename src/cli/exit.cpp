@@ -145,7 +145,9 @@ std::string_view cure(ErrorCode code) noexcept {
       return "Run this again with fewer --threads, more memory or higher limits (ulimit -u, ulimit "
              "-v).";
     case ErrorCode::cpu_time_limit_exceeded:
-      return "Run this again to go on; what was finished stays.";
+      return "Run this again to go on; what was finished stays. `chunker ingest --checkpoint FILE` "
+             "goes "
+             "on where it stopped.";
     case ErrorCode::key_invalid:
       return "A key is NAME:BASE64, as `chunker key generate` writes it.";
     case ErrorCode::signature_invalid:

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "base/try.hpp"
@@ -142,10 +143,38 @@ void add_quiet(CLI::App& command, Session& session) {
 void add_threads(CLI::App& command, unsigned& threads) {
   command
       .add_option("--threads", threads,
-                  "Threads to work with; or CHUNKER_THREADS; 0 is one per processor")
+                  "Threads to work with; or CHUNKER_THREADS; 0 is as many as processors and a "
+                  "container's limit allow")
       ->envname("CHUNKER_THREADS")
       ->option_text("N")
       ->check(CLI::Range(0, 1024));
+}
+
+void add_nice(CLI::App& command, Session& session) {
+  command
+      .add_option("--nice", session.nice_level,
+                  "Give way to other programs: 1 a little, 19 the most (0)")
+      ->option_text("N")
+      ->check(CLI::Range(0, CpuQuota::kNiceLevelMax));
+}
+
+void add_quota(CLI::App& command, CpuQuota& quota) {
+  constexpr double kSecondsMin = 0.001;
+  constexpr double kSecondsMax = 1e9;
+  command
+      .add_option_function<double>(
+          "--cpu-time-limit",
+          [&quota](double seconds) {
+            // What is no number at all is in no range, so that this is not said the other way round.
+            if (!(seconds >= kSecondsMin && seconds <= kSecondsMax)) {
+              throw CLI::ValidationError("--cpu-time-limit", "seconds are 0.001 to 1e9");
+            }
+            quota.cpu_time_limit_ms = static_cast<std::uint64_t>(std::ceil(seconds * 1000));
+          },
+          "Stop after so much computing, all threads together; exit code 75")
+      ->option_text("SECONDS");
+  command.add_flag("--ease-off", quota.ease_off,
+                   "Fewer files at a time while other programs want the processors");
 }
 
 CLI::Option* add_hash(CLI::App& command, std::string& hash, const std::string& description) {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "chunker/chunking.hpp"
 #include "chunker/codec.hpp"
+#include "chunker/cpu_quota.hpp"
 #include "chunker/hash.hpp"
 #include "chunker/maintain.hpp"
 #include "chunker/store.hpp"
@@ -58,6 +60,10 @@ void add_json(CLI::App& command, Session& session);
 void add_quiet(CLI::App& command, Session& session);
 /// --threads N, or CHUNKER_THREADS.
 void add_threads(CLI::App& command, unsigned& threads);
+/// --nice N, for the whole program: obeyed before it starts anything.
+void add_nice(CLI::App& command, Session& session);
+/// --cpu-time-limit SECONDS and --ease-off, for what works on many files.
+void add_quota(CLI::App& command, CpuQuota& quota);
 /// --hash NAME.
 CLI::Option* add_hash(CLI::App& command, std::string& hash, const std::string& description);
 

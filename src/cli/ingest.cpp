@@ -1,9 +1,12 @@
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "base/try.hpp"
 #include "chunker/ingest.hpp"
+#include "cli/checkpoint.hpp"
 #include "cli/commands.hpp"
 #include "cli/compression_flags.hpp"
 #include "cli/flags.hpp"
@@ -11,6 +14,8 @@
 #include "cli/ingest_sources.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
+#include "pipeline/workers.hpp"
+#include "resource/thread_cpu.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -23,12 +28,18 @@ What references say (the hashes behind /nix/store/) is kept apart, so that a reb
 in which only they differ costs next to nothing; and what is new is kept as what
 differs from the version before, or from chunks that are alike, if the store has such.
 
+--cpu-time-limit stops in order once so much was computed: what is stored stays, and at
+least one NAR is. With --checkpoint the same command again goes on where it stopped, for
+whatever reason, and passes over files that are stored and unchanged since; the file is
+removed when all is done.
+
 Examples:
   chunker ingest --store /srv/nars hello.nar firefox.nar
   chunker ingest --store /srv/nars --tree /nix/store/*-hello-2.12
   xz -dc hello.nar.xz | chunker ingest --store /srv/nars --name hello.nar -
   find /cache -name '*.nar' | chunker ingest --store /srv/nars --files-from -
   chunker ingest --store /srv/nars --chunk-sizes 64K:256K:1M --strategy smallest *.nar
+  chunker ingest --store /srv/nars --nice 19 --cpu-time-limit 600 --checkpoint ~/to-do *.nar
 )";
 
 struct IngestFlags {
@@ -41,6 +52,8 @@ struct IngestFlags {
   ReferenceFlags references;
   bool no_deltas = false;
   unsigned threads = 0;
+  CpuQuota quota;
+  std::string checkpoint;
   RecipeFlags recipe;
 };
 
@@ -95,6 +108,15 @@ Result<Store> open_store(const IngestFlags& flags) {
   return store;
 }
 
+// What other groups have left of the time. A millisecond at least: each group is to come closer to its end.
+std::uint64_t left_of(std::uint64_t limit_ms) {
+  if (limit_ms == 0) return 0;
+  const auto used =
+      std::chrono::duration_cast<std::chrono::milliseconds>(resource::process_cpu_time());
+  const auto used_ms = static_cast<std::uint64_t>(used.count());
+  return limit_ms > used_ms ? limit_ms - used_ms : 1;
+}
+
 Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport& report) {
   CHUNKER_TRY_VOID(flags.sources.check());
   IngestOptions options;
@@ -106,15 +128,21 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
   CHUNKER_TRY(options.store_prefix, flags.references.prefix());
   options.deltas = !flags.no_deltas;
   options.threads = flags.threads;
+  options.quota = flags.quota;
   options.stop = session.stop.get_token();
   SourceList sources(flags.sources);
   CHUNKER_TRY_VOID(sources.open(options.stop));
+  std::optional<Checkpoint> checkpoint;
+  if (!flags.checkpoint.empty()) {
+    CHUNKER_TRY(checkpoint, Checkpoint::open(flags.checkpoint));
+  }
   CHUNKER_TRY(Store store, open_store(flags));
 
   Progress before;
   bool last = false;
   while (!last) {
-    CHUNKER_TRY(const auto group, sources.next_group(last));
+    CHUNKER_TRY(auto group, sources.next_group(last));
+    if (checkpoint) report.add_skipped(checkpoint->skip_known(store, group));
     OlderNars older(store, group);
     Progress now;
     const auto on_progress = [&](const Progress& progress) {
@@ -127,7 +155,8 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
       now.elapsed_seconds += before.elapsed_seconds;
       session.console.show(now);
     };
-    const auto on_ingested = [&](const IngestSource&, const Result<IngestedNar>& result) {
+    const auto on_ingested = [&](const IngestSource& source, const Result<IngestedNar>& result) {
+      if (checkpoint && result) checkpoint->add(source, result->nar_sha256);
       report.add(result, result ? older.displaced_by(*result) : std::string());
     };
     const auto done = ingest(store, group, options, on_ingested, on_progress);
@@ -135,13 +164,17 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
     const bool all_done = last && report.reached_all();
     if (!done && !(all_done && done.error().code == ErrorCode::cancelled)) return done;
     before = now;
+    options.quota.cpu_time_limit_ms = left_of(flags.quota.cpu_time_limit_ms);
   }
+  if (checkpoint && report.stored_all()) return checkpoint->remove();
   return {};
 }
 
 Exit run(const IngestFlags& flags, Session& session) {
   const SignalWatch signals(session.stop);
-  IngestReport report(session.console);
+  IngestReport report(session.console,
+                      {pipeline::thread_count(flags.threads), resource::thread_nice_level(),
+                       flags.quota.cpu_time_limit_ms});
   if (auto done = ingest_all(flags, session, report); !done) {
     report.add_error(done.error());
   }
@@ -158,6 +191,10 @@ void add_ingest(CLI::App& program, Session& session) {
   add_json(command, session);
   add_quiet(command, session);
   add_threads(command, flags->threads);
+  add_nice(command, session);
+  add_quota(command, flags->quota);
+  add_text(command, "--checkpoint", flags->checkpoint, "FILE",
+           "Remember in FILE what is stored, to go on from there");
   flags->compression.add_to(command);
   flags->recipe.add_to(command);
   flags->references.add_to(command);

@@ -9,6 +9,7 @@
 
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
+#include "resource/thread_cpu.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -72,7 +73,9 @@ void IngestReport::add(const Result<IngestedNar>& result, const std::string& old
 }
 
 void IngestReport::add_failure(const Error& error) {
-  if (error.code == ErrorCode::cancelled) {
+  const bool is_late = error.code == ErrorCode::cpu_time_limit_exceeded;
+  if (is_late || error.code == ErrorCode::cancelled) {
+    is_late_ |= is_late;
     ++not_reached_;
     return;
   }
@@ -99,7 +102,17 @@ std::string IngestReport::summary(double seconds) const {
                   counted(total_.chunks, "chunk"), human_bytes(total_.new_stored_bytes));
   if (failed_ != 0) line += fmt::format("; {} failed", with_commas(failed_));
   if (not_reached_ != 0) line += fmt::format("; {} not reached", with_commas(not_reached_));
+  if (skipped_ != 0) line += fmt::format("; {} stored before", with_commas(skipped_));
   return line;
+}
+
+void IngestReport::add_cpu(Json& object) const {
+  object["cpu_seconds"] = std::chrono::duration<double>(resource::process_cpu_time()).count();
+  object["threads"] = share_.threads;
+  object["nice_level"] = share_.nice_level;
+  if (share_.cpu_time_limit_ms == 0) return;
+  object["cpu_time_limit_seconds"] = static_cast<double>(share_.cpu_time_limit_ms) / 1000;
+  object["cpu_time_limit_exceeded"] = is_late_;
 }
 
 void IngestReport::say_sum() const {
@@ -114,7 +127,9 @@ void IngestReport::say_sum() const {
     object["nars"] = nars_;
     object["failed"] = failed_;
     object["not_reached"] = not_reached_;
+    object["skipped"] = skipped_;
     object["elapsed_seconds"] = seconds;
+    add_cpu(object);
     console_.print_json(object);
   } else {
     console_.print(summary(seconds));
@@ -123,7 +138,7 @@ void IngestReport::say_sum() const {
 }
 
 Exit IngestReport::finish() {
-  if (exit_ == Exit::ok || nars_ + failed_ + not_reached_ != 0) say_sum();
+  if (exit_ == Exit::ok || nars_ + failed_ + not_reached_ + skipped_ != 0) say_sum();
   if (exit_ == Exit::interrupted && SignalWatch::received() != 0) {
     console_.note(fmt::format("stopped by {}: {} stored, {} not", SignalWatch::received_name(),
                               counted(nars_, "NAR"), with_commas(failed_ + not_reached_)));

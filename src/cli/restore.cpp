@@ -311,6 +311,7 @@ void add_restore(CLI::App& program, Session& session) {
   add_json(command, session);
   add_quiet(command, session);
   add_threads(command, flags->threads);
+  add_nice(command, session);
   add_footer(command, kExamples);
   on_chosen(command, session, [flags, &session] { return run(*flags, session); });
 }

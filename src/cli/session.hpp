@@ -12,6 +12,7 @@ struct Session {
   std::stop_source stop;
   Console console{stop};
   std::function<Exit()> command;  ///< What the command line asks for; set while it is parsed.
+  int nice_level = 0;             ///< At which the program runs.
   bool needs_threads = false;  ///< The command opens a store, whose index has threads of its own.
 };
 

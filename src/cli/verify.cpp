@@ -147,6 +147,7 @@ void add_verify(CLI::App& program, Session& session) {
   add_json(verify_command, session);
   add_quiet(verify_command, session);
   add_threads(verify_command, flags->threads);
+  add_nice(verify_command, session);
   add_footer(verify_command, kVerifyExamples);
   on_chosen(verify_command, session, [flags, &session] { return verify(*flags, session); });
 

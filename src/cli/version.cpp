@@ -4,6 +4,7 @@
 
 #include "base/cpu.hpp"
 #include "chunker/codec.hpp"
+#include "chunker/cpu_quota.hpp"
 #include "cli/commands.hpp"
 #include "cli/flags.hpp"
 
@@ -35,18 +36,24 @@ std::vector<std::string> cpu_features() {
 Exit show_version(Console& console) {
   std::vector<std::string> codecs;
   for (const auto& codec : CodecRegistry::builtin()->codecs()) codecs.emplace_back(codec.name());
+  const auto allowed = cgroup_cpus();
   if (console.json()) {
     console.print_json({{"kind", "version"},
                         {"version", CHUNKER_VERSION},
                         {"compiler", kCompiler},
                         {"codecs", codecs},
-                        {"cpu", cpu_features()}});
+                        {"cpu", cpu_features()},
+                        {"available_cpus", available_cpus()},
+                        {"cgroup_cpus", allowed ? Json(*allowed) : Json(nullptr)}});
     return Exit::ok;
   }
   console.print("chunker " CHUNKER_VERSION);
   console.print(fmt::format("built by {}", kCompiler));
   console.print(fmt::format("codecs: {}", fmt::join(codecs, " ")));
   console.print(fmt::format("processor: {}", fmt::join(cpu_features(), " ")));
+  console.print(fmt::format(
+      "threads by default: {}{}", available_cpus(),
+      allowed ? fmt::format(" (control groups allow {:.2f} CPUs)", *allowed) : std::string()));
   return Exit::ok;
 }
 

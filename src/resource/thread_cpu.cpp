@@ -11,11 +11,19 @@
 
 namespace chunker::resource {
 
-std::chrono::nanoseconds thread_cpu_time() noexcept {
+namespace {
+
+std::chrono::nanoseconds time_of(clockid_t clock) noexcept {
   timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  ::clock_gettime(clock, &now);
   return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
+
+}  // namespace
+
+std::chrono::nanoseconds thread_cpu_time() noexcept { return time_of(CLOCK_THREAD_CPUTIME_ID); }
+
+std::chrono::nanoseconds process_cpu_time() noexcept { return time_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 std::optional<SchedulerTimes> thread_scheduler_times() noexcept {
   const int file = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
@@ -32,9 +40,11 @@ std::optional<SchedulerTimes> thread_scheduler_times() noexcept {
   return SchedulerTimes{std::chrono::nanoseconds(ran), std::chrono::nanoseconds(waited)};
 }
 
+// Linux keeps the level for each thread, whatever POSIX says: 0 is the calling one.
+int thread_nice_level() noexcept { return ::getpriority(PRIO_PROCESS, 0); }
+
 void lower_thread_priority(int level) noexcept {
-  // Linux keeps the level for each thread, whatever POSIX says: 0 is the calling one.
-  if (::getpriority(PRIO_PROCESS, 0) < level) (void)::setpriority(PRIO_PROCESS, 0, level);
+  if (thread_nice_level() < level) (void)::setpriority(PRIO_PROCESS, 0, level);
 }
 
 }  // namespace chunker::resource

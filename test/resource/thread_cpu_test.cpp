@@ -27,6 +27,12 @@ TEST(ThreadCpu, CountsWhatTheThreadComputesAndNotWhereItWaits) {
   EXPECT_GE(thread_cpu_time() - start, milliseconds(40));
 }
 
+TEST(ThreadCpu, TheProcessCountsAllItsThreads) {
+  const auto start = process_cpu_time();
+  std::jthread([] { compute(milliseconds(30)); }).join();
+  EXPECT_GE(process_cpu_time() - start, milliseconds(30));
+}
+
 TEST(ThreadCpu, R12_3_TheKernelTellsWhatAThreadRanAndWaited) {
   const auto before = thread_scheduler_times();
   if (!before) return;  // A kernel without CONFIG_SCHED_INFO.
