@@ -27,12 +27,11 @@ class NarHashes::Round {
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
 
-  void take(std::span<Stream* const> streams) CHUNKER_REQUIRES(hashes_.mutex_);
+  /// What it works on: to be filled by take().
+  [[nodiscard]] std::vector<Share>& shares() noexcept { return shares_; }
   void hash();
 
  private:
-  void take_bytes(Stream& stream, std::uint64_t count) CHUNKER_REQUIRES(hashes_.mutex_);
-
   NarHashes& hashes_;
   std::vector<Share> shares_;
   bool done_ = false;
@@ -73,7 +72,7 @@ Digest NarHashes::Stream::finish() {
         std::erase(hashes_.streams_, this);
         break;
       }
-      round.take(hashes_.company_for(this));
+      hashes_.take(hashes_.company_for(this), round.shares());
     }
     round.hash();
   }
@@ -104,7 +103,7 @@ void NarHashes::add(Stream& stream, const Stream::Piece& piece) {
       if (!round_is_due()) return;
       company = company_for(nullptr);
     }
-    round.take(company);
+    take(company, round.shares());
   }
   round.hash();
 }
@@ -135,30 +134,30 @@ std::vector<NarHashes::Stream*> NarHashes::company_for(Stream* first) const {
 }
 
 /// As many bytes of each as all have.
-void NarHashes::Round::take(std::span<Stream* const> streams) {
+void NarHashes::take(std::span<Stream* const> streams, std::vector<Share>& shares) {
   const auto least = std::ranges::min(streams, {}, &Stream::waiting_bytes_)->waiting_bytes_;
-  shares_.reserve(streams.size());
-  for (Stream* stream : streams) take_bytes(*stream, least);
+  shares.reserve(streams.size());
+  for (Stream* stream : streams) take_bytes(*stream, least, shares);
 }
 
-void NarHashes::Round::take_bytes(Stream& stream, std::uint64_t count) {
+void NarHashes::take_bytes(Stream& stream, std::uint64_t count, std::vector<Share>& shares) {
   stream.busy_ = true;
-  shares_.push_back({&stream, {}, 0, {}});
+  shares.push_back({&stream, {}, 0, {}});
   while (count != 0) {
     Stream::Piece& oldest = stream.waiting_.front();
     if (oldest.bytes.size() > count) {
       const auto taken = static_cast<std::size_t>(count);
-      shares_.back().pieces.push_back({oldest.bytes.first(taken), {}, 0});
+      shares.back().pieces.push_back({oldest.bytes.first(taken), {}, 0});
       oldest.bytes = oldest.bytes.subspan(taken);
       stream.waiting_bytes_ -= count;
       return;
     }
-    shares_.back().pieces.push_back(std::move(oldest));
-    const Stream::Piece& taken = shares_.back().pieces.back();
+    shares.back().pieces.push_back(std::move(oldest));
+    const Stream::Piece& taken = shares.back().pieces.back();
     stream.waiting_.pop_front();
     count -= taken.bytes.size();
     stream.waiting_bytes_ -= taken.bytes.size();
-    hashes_.held_bytes_ -= taken.held_bytes;
+    held_bytes_ -= taken.held_bytes;
   }
 }
 

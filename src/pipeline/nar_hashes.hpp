@@ -68,6 +68,9 @@ class NarHashes {
   [[nodiscard]] bool round_is_due() const CHUNKER_REQUIRES(mutex_);
   [[nodiscard]] std::vector<Stream*> company_for(Stream* first) const CHUNKER_REQUIRES(mutex_);
   void add(Stream& stream, const Stream::Piece& piece);
+  void take(std::span<Stream* const> streams, std::vector<Share>& shares) CHUNKER_REQUIRES(mutex_);
+  void take_bytes(Stream& stream, std::uint64_t count, std::vector<Share>& shares)
+      CHUNKER_REQUIRES(mutex_);
   void wait_while_busy(const Stream& stream) CHUNKER_REQUIRES(mutex_);
 
   base::Mutex mutex_;

@@ -80,11 +80,10 @@ std::vector<SizedJob> in_order_of_work(const Store& store, std::span<const Resto
     const auto found = store.parts().index->manifest(job.nar_sha256);
     sized.push_back({&job, found && *found ? (*found)->nar_bytes : 0});
   }
-  const auto key = [](const SizedJob& job) {
-    return job.nar_bytes < kLargeNarBytes ? 0 : job.nar_bytes;
-  };
-  std::stable_sort(sized.begin(), sized.end(),
-                   [&key](const SizedJob& a, const SizedJob& b) { return key(a) > key(b); });
+  std::ranges::sort(sized, {}, [](const SizedJob& job) {
+    const bool large = job.nar_bytes >= kLargeNarBytes;
+    return std::pair(large ? ~job.nar_bytes : ~std::uint64_t{0}, job.job);
+  });
   return sized;
 }
 
