@@ -13,6 +13,9 @@ void scan_windows_portable(const std::uint8_t* windows, std::size_t count, std::
 }
 
 WindowScan choose_window_scan([[maybe_unused]] const base::CpuFeatures& cpu) noexcept {
+#if CHUNKER_WITH_AVX512
+  if (cpu.avx512) return scan_windows_avx512;
+#endif
 #if defined(__x86_64__)
   if (cpu.avx2) return scan_windows_avx2;
 #endif

@@ -44,6 +44,9 @@ void scan_windows_portable(const std::uint8_t* windows, std::size_t count, std::
 #if defined(__x86_64__)
 void scan_windows_avx2(const std::uint8_t* windows, std::size_t count, std::size_t hashes_max,
                        std::vector<std::uint64_t>& hashes);
+/// Only in builds with CHUNKER_WITH_AVX512. Needs base::CpuFeatures::avx512.
+void scan_windows_avx512(const std::uint8_t* windows, std::size_t count, std::size_t hashes_max,
+                         std::vector<std::uint64_t>& hashes);
 #endif
 
 /// The fastest scan that runs on `cpu`. All find the same windows, in different order.

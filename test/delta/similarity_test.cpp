@@ -142,23 +142,42 @@ TEST(WindowSample, HashesThatAreMadeToCollideCostLittle) {
   EXPECT_LE(windows.take(colliding, 1), 64U);
 }
 
-TEST(WindowSample, AllScansFindTheSame) {
-  const WindowScan fastest = choose_window_scan(base::detect_cpu_features());
-  EXPECT_EQ(choose_window_scan({}), scan_windows_portable);
-  const Chunk all = xorshift(5000, 11);
-  const auto* const windows = reinterpret_cast<const std::uint8_t*>(all.data());
-  for (std::size_t begin = 0; begin < 40; ++begin) {
-    for (std::size_t count = 0; count < 200; ++count) {
-      WindowSample slow, fast;
-      scan_windows_portable(windows + 20 * begin, count, 1000, slow);
-      fastest(windows + 20 * begin, count, 1000, fast);
-      ASSERT_EQ(as_set(fast), as_set(slow)) << count << " windows from " << 20 * begin;
-      ASSERT_EQ(fast.size(), slow.size());
-    }
+// Those of this processor, the slow truth first.
+std::vector<WindowScan> window_scans() {
+  const base::CpuFeatures cpu = base::detect_cpu_features();
+  std::vector<WindowScan> scans = {choose_window_scan({})};
+  for (const WindowScan scan : {choose_window_scan({.avx2 = cpu.avx2}), choose_window_scan(cpu)}) {
+    if (scan != scans.back()) scans.push_back(scan);
   }
-  WindowSample few;
-  fastest(windows, 4900, 3, few);
-  EXPECT_EQ(few.size(), 3U);
+  return scans;
+}
+
+TEST(WindowSample, AllScansFindTheSame) {
+  const std::vector<WindowScan> scans = window_scans();
+  EXPECT_EQ(scans.front(), scan_windows_portable);
+  const Chunk all = xorshift(20'000, 11);
+  const auto* const windows = reinterpret_cast<const std::uint8_t*>(all.data());
+  const auto expect_agreement = [&](std::size_t begin, std::size_t count) {
+    WindowSample slow;
+    scan_windows_portable(windows + begin, count, 1000, slow);
+    for (const WindowScan scan : scans) {
+      WindowSample found;
+      scan(windows + begin, count, 1000, found);
+      ASSERT_EQ(as_set(found), as_set(slow)) << count << " windows from " << begin;
+      ASSERT_EQ(found.size(), slow.size());
+    }
+  };
+  for (std::size_t begin = 0; begin < 800; begin += 20) {
+    for (std::size_t count = 0; count < 200; ++count) expect_agreement(begin, count);
+  }
+  for (const std::size_t count : {4095, 4096, 4097, 4159, 4160, 8192, 8300, 19'900}) {
+    expect_agreement(7, count);
+  }
+  for (const WindowScan scan : scans) {
+    WindowSample few;
+    scan(windows, 4900, 3, few);
+    EXPECT_EQ(few.size(), 3U);
+  }
 }
 
 TEST(WindowSample, SharedWindowsTellHowMuchIsShared) {
