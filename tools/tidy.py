@@ -27,7 +27,7 @@ PUBLIC_HEADERS = {
     "nar": "nar", "nar_listing": "nar", "references": "refs", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
     "content_type": "sniff", "dictionary": "codec", "dictionary_cache": "cache",
     "hash_cache": "cache",
-    "nar_tree": "resource", "scratch_pool": "resource", "cpu_quota": "resource", "manifest": "store", "store": "store",
+    "nar_tree": "resource", "memory_budget": "resource", "scratch_pool": "resource", "cpu_quota": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "chunk_stream": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
     "maintain": "pipeline", "algorithm_registry": "pipeline", "batch_compression": "pipeline",
     "dictionary_training": "pipeline", "memory_chunker": "pipeline", "benchmark": "pipeline",

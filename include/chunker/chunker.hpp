@@ -4,14 +4,15 @@
 // reading, and for programs that want it all.
 
 // Ground
-#include "chunker/algorithm.hpp"     // what algorithms are called
-#include "chunker/bytes.hpp"         // borrowed and owned bytes
-#include "chunker/cpu_quota.hpp"     // CpuQuota: CPU that operations may use
-#include "chunker/digest.hpp"        // 32 bytes that name something
-#include "chunker/error.hpp"         // Result, ErrorCode, whether to retry
-#include "chunker/log.hpp"           // what an operator must know that no Result tells
-#include "chunker/scratch_pool.hpp"  // ScratchPool: buffers between operations
-#include "chunker/threads.hpp"       // shared, movable, confined
+#include "chunker/algorithm.hpp"      // what algorithms are called
+#include "chunker/bytes.hpp"          // borrowed and owned bytes
+#include "chunker/cpu_quota.hpp"      // CpuQuota: CPU that operations may use
+#include "chunker/digest.hpp"         // 32 bytes that name something
+#include "chunker/error.hpp"          // Result, ErrorCode, whether to retry
+#include "chunker/log.hpp"            // what an operator must know that no Result tells
+#include "chunker/memory_budget.hpp"  // MemoryBudget: memory that operations and caches share
+#include "chunker/scratch_pool.hpp"   // ScratchPool: buffers between operations
+#include "chunker/threads.hpp"        // shared, movable, confined
 
 // From a file tree to a NAR and back
 #include "chunker/nar.hpp"          // NarParser, NarWriter

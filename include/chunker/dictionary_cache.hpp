@@ -9,6 +9,7 @@
 #include "chunker/codec.hpp"
 #include "chunker/dictionary.hpp"
 #include "chunker/error.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/threads.hpp"
 
 namespace chunker {
@@ -38,6 +39,8 @@ struct DictionaryCacheOptions {
   /// Fetches the bytes of a dictionary that is not in the cache: from a file, a store, a server. Called from
   /// whichever thread needs it, once for those who need the same one; it must not use the cache.
   std::function<Result<ByteBuffer>(DictionaryId)> load{};
+  /// What it counts in, and whom it makes way for (R9.1, R9.2).
+  std::shared_ptr<MemoryBudget> memory_budget{};
 };
 
 struct DictionaryCacheStats {

@@ -11,6 +11,7 @@
 #include "chunker/bytes.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/hash.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/threads.hpp"
 
 namespace chunker {
@@ -22,6 +23,8 @@ struct HashCacheOptions {
   std::uint64_t ttl_seconds = 3600;      ///< R3.7; what is older is hashed again.
   /// What time it is; std::chrono::steady_clock if empty. Called from any thread; must not throw.
   std::function<std::chrono::steady_clock::time_point()> clock{};
+  /// What it counts in beside its own limit, and whom it makes way for (R9.1, R9.2).
+  std::shared_ptr<MemoryBudget> memory_budget{};
 };
 
 /// Since the cache was made (R3.5).

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "chunker/bytes.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/threads.hpp"
 
 namespace chunker {
@@ -21,13 +22,16 @@ class ScratchPool {
  public:
   static constexpr std::size_t kHeldBytesMax = std::size_t{32} << 20;
 
-  explicit ScratchPool(std::size_t held_bytes_max = kHeldBytesMax);
+  /// With a budget what lies here counts there and makes way; what was taken is for the taker to reserve (R9.1).
+  explicit ScratchPool(std::size_t held_bytes_max = kHeldBytesMax,
+                       std::shared_ptr<MemoryBudget> budget = nullptr);
   ScratchPool(const ScratchPool&) = delete;
   ScratchPool& operator=(const ScratchPool&) = delete;
   ~ScratchPool();
 
   /// An empty buffer with room for `bytes`, or for more: the smallest that the thread has here, else one of
-  /// another thread's, else a new one.
+  /// another thread's, else a new one. If the system has no memory, the pool is emptied, or all caches of the budget are,
+  /// and it is tried once more (R11.1).
   [[nodiscard]] ByteBuffer take(std::size_t bytes);
   /// Keeps `used` for the next one who takes; frees it if the pool would hold more than its bound.
   void give(ByteBuffer used) noexcept;
@@ -44,11 +48,15 @@ class ScratchPool {
   static constexpr std::size_t kDrawerCount = 16;
 
   [[nodiscard]] Drawer& drawer_of_this_thread(std::size_t further) noexcept;
+  [[nodiscard]] ByteBuffer make(std::size_t bytes);
+  void forget(std::size_t bytes) noexcept;
 
   const std::size_t held_bytes_max_;
   std::atomic<std::size_t> held_bytes_{0};
   std::atomic<std::uint64_t> allocation_count_{0};
   const std::unique_ptr<Drawer[]> drawers_;
+  const std::shared_ptr<MemoryBudget> budget_;  ///< May be null.
+  const MemoryBudget::Evictor evictor_;
 };
 
 template <>

@@ -30,7 +30,21 @@ Result<Shared> parse(Bytes bytes, int level) {
 }  // namespace
 
 struct DictionaryCache::State {
-  explicit State(DictionaryCacheOptions given) : options(std::move(given)) {}
+  explicit State(DictionaryCacheOptions given) : options(std::move(given)) {
+    if (options.memory_budget == nullptr) return;
+    evictor = options.memory_budget->add_evictor([this](std::size_t bytes) {
+      const base::Lock lock(mutex);
+      const std::size_t used = counts.memory_bytes;
+      while (used - counts.memory_bytes < bytes && !recent.empty()) evict_oldest();
+    });
+  }
+  ~State() {
+    evictor = {};
+    const base::Lock lock(mutex);
+    while (!recent.empty()) evict_oldest();
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   const DictionaryCacheOptions options;
   base::Mutex mutex;
@@ -38,6 +52,7 @@ struct DictionaryCache::State {
   std::list<Shared> recent CHUNKER_GUARDED_BY(mutex){};  ///< Used last comes first.
   std::set<DictionaryId> loading CHUNKER_GUARDED_BY(mutex){};
   DictionaryCacheStats counts CHUNKER_GUARDED_BY(mutex){};
+  MemoryBudget::Evictor evictor{};  // Last: what it calls is still there when it ends.
 
   /// Of sixteen, looking at each is quicker than any table.
   Shared use(DictionaryId id) CHUNKER_REQUIRES(mutex) {
@@ -53,14 +68,26 @@ struct DictionaryCache::State {
   }
 
   Shared keep(Shared dictionary) CHUNKER_REQUIRES(mutex) {
+    while (!make_room(dictionary->memory_bytes())) {
+      if (recent.empty()) return dictionary;
+      evict_oldest();
+    }
     recent.push_front(dictionary);
     counts.memory_bytes += dictionary->memory_bytes();
-    while (recent.size() > options.max_dictionaries) {
-      counts.memory_bytes -= recent.back()->memory_bytes();
-      recent.pop_back();
-      ++counts.evictions;
-    }
+    while (recent.size() > options.max_dictionaries) evict_oldest();
     return dictionary;
+  }
+
+  bool make_room(std::size_t bytes) const noexcept {
+    return options.memory_budget == nullptr || options.memory_budget->try_keep(bytes);
+  }
+
+  void evict_oldest() noexcept CHUNKER_REQUIRES(mutex) {
+    const std::size_t bytes = recent.back()->memory_bytes();
+    counts.memory_bytes -= bytes;
+    if (options.memory_budget != nullptr) options.memory_budget->let_go(bytes);
+    recent.pop_back();
+    ++counts.evictions;
   }
 
   /// From the cache; else nothing, and the caller is the one to load it.

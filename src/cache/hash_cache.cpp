@@ -91,7 +91,19 @@ struct alignas(64) Shard {
 
 struct HashCache::State {
   State(HashAlgorithm hash, HashCacheOptions given)
-      : algorithm(std::move(hash)), options(std::move(given)) {}
+      : algorithm(std::move(hash)), options(std::move(given)) {
+    if (options.memory_budget == nullptr) return;
+    evictor = options.memory_budget->add_evictor([this](std::size_t bytes) {
+      const std::size_t used = memory_bytes;
+      shrink_to(used - std::min(used, bytes));
+    });
+  }
+  ~State() {
+    evictor = {};
+    if (options.memory_budget != nullptr) options.memory_budget->let_go(memory_bytes);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   const HashAlgorithm algorithm;
   const HashCacheOptions options;
@@ -101,6 +113,7 @@ struct HashCache::State {
   std::atomic<std::size_t> entry_count{0};
   std::atomic<std::size_t> memory_bytes{0};
   std::atomic<std::uint64_t> use_count{0};
+  MemoryBudget::Evictor evictor;  // Last: what it calls is still there when it ends.
 
   [[nodiscard]] TimePoint now() const {
     return options.clock ? options.clock() : std::chrono::steady_clock::now();
@@ -117,10 +130,16 @@ struct HashCache::State {
   void insert(std::uint64_t fingerprint, Shared content);
   bool has(std::uint64_t fingerprint, const Digest& digest);
   bool make_room(std::size_t bytes) noexcept;
+  bool make_room_in_budget(std::size_t bytes) noexcept;
+  void shrink_to(std::size_t bytes) noexcept;
   bool evict_oldest() noexcept;
   void free(Entries& evicted) noexcept;
   /// Takes back what make_room() counted.
   void give_up_room(std::size_t bytes) noexcept {
+    if (options.memory_budget != nullptr) options.memory_budget->let_go(bytes + kOverheadBytes);
+    uncount(bytes);
+  }
+  void uncount(std::size_t bytes) noexcept {
     --entry_count;
     memory_bytes -= bytes + kOverheadBytes;
   }
@@ -224,10 +243,25 @@ bool HashCache::State::make_room(std::size_t bytes) noexcept {
   memory_bytes += bytes + kOverheadBytes;
   while (entry_count > options.max_entries || memory_bytes > options.max_memory_bytes) {
     if (evict_oldest()) continue;
-    give_up_room(bytes);  // All the room is taken by entries that others are about to insert.
+    uncount(bytes);  // All the room is taken by entries that others are about to insert.
     return false;
   }
+  if (make_room_in_budget(bytes)) return true;
+  uncount(bytes);
+  return false;
+}
+
+bool HashCache::State::make_room_in_budget(std::size_t bytes) noexcept {
+  if (options.memory_budget == nullptr) return true;
+  while (!options.memory_budget->try_keep(bytes + kOverheadBytes)) {
+    if (!evict_oldest()) return false;
+  }
   return true;
+}
+
+void HashCache::State::shrink_to(std::size_t bytes) noexcept {
+  while (memory_bytes > bytes && evict_oldest()) {
+  }
 }
 
 /// False if there is nothing in the cache.
@@ -304,10 +338,7 @@ std::optional<Digest> HashCache::cached(Bytes bytes) {
   return state_->find(cache::content_fingerprint(bytes), bytes);
 }
 
-void HashCache::shrink_to(std::size_t bytes) noexcept {
-  while (state_->memory_bytes > bytes && state_->evict_oldest()) {
-  }
-}
+void HashCache::shrink_to(std::size_t bytes) noexcept { state_->shrink_to(bytes); }
 
 HashCacheStats HashCache::stats() const {
   HashCacheStats stats;

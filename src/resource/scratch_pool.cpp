@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "base/mutex.hpp"
@@ -56,10 +57,17 @@ struct alignas(64) ScratchPool::Drawer {
   }
 };
 
-ScratchPool::ScratchPool(std::size_t held_bytes_max)
-    : held_bytes_max_(held_bytes_max), drawers_(std::make_unique<Drawer[]>(kDrawerCount)) {}
+ScratchPool::ScratchPool(std::size_t held_bytes_max, std::shared_ptr<MemoryBudget> budget)
+    : held_bytes_max_(held_bytes_max),
+      drawers_(std::make_unique<Drawer[]>(kDrawerCount)),
+      budget_(std::move(budget)),
+      evictor_(budget_ == nullptr ? MemoryBudget::Evictor()
+                                  : budget_->add_evictor([this](std::size_t bytes) {
+                                      const std::size_t held = held_bytes_;
+                                      shrink_to(held - std::min(held, bytes));
+                                    })) {}
 
-ScratchPool::~ScratchPool() = default;
+ScratchPool::~ScratchPool() { shrink_to(0); }
 
 ScratchPool::Drawer& ScratchPool::drawer_of_this_thread(std::size_t further) noexcept {
   return drawers_[(number_of_this_thread() + further) % kDrawerCount];
@@ -69,17 +77,34 @@ ByteBuffer ScratchPool::take(std::size_t bytes) {
   for (std::size_t i = 0; i < kDrawerCount && held_bytes_ >= bytes; ++i) {
     ByteBuffer found = drawer_of_this_thread(i).take_smallest(bytes);
     if (found.capacity() == 0) continue;
-    held_bytes_ -= found.capacity();
+    forget(found.capacity());
     found.clear();
     return found;
   }
   // One that is too small makes way: so there are never more buffers than were out at once, and they end up large
   // enough.
-  held_bytes_ -= drawer_of_this_thread(0).take_smallest(0).capacity();
+  forget(drawer_of_this_thread(0).take_smallest(0).capacity());
   ++allocation_count_;
+  return make(rounded(bytes));
+}
+
+ByteBuffer ScratchPool::make(std::size_t bytes) {
+  if (budget_ != nullptr) return budget_->allocate(bytes);
   ByteBuffer made;
-  made.reserve(rounded(bytes));
+  try {
+    made.reserve(bytes);
+  } catch (const std::bad_alloc&) {
+    shrink_to(0);
+    made.reserve(bytes);
+  }
   return made;
+}
+
+/// No longer holds so much.
+void ScratchPool::forget(std::size_t bytes) noexcept {
+  if (bytes == 0) return;
+  held_bytes_ -= bytes;
+  if (budget_ != nullptr) budget_->let_go(bytes);
 }
 
 void ScratchPool::give(ByteBuffer used) noexcept {
@@ -91,10 +116,14 @@ void ScratchPool::give(ByteBuffer used) noexcept {
     held_bytes_ -= bytes;
     return;
   }
+  if (budget_ != nullptr && !budget_->try_keep(bytes)) {
+    held_bytes_ -= bytes;
+    return;
+  }
   for (std::size_t i = 0; i < kDrawerCount; ++i) {
     if (drawer_of_this_thread(i).put(used)) return;
   }
-  held_bytes_ -= bytes;
+  forget(bytes);
 }
 
 void ScratchPool::shrink_to(std::size_t bytes) noexcept {
@@ -102,7 +131,7 @@ void ScratchPool::shrink_to(std::size_t bytes) noexcept {
     while (held_bytes_ > bytes) {
       const ByteBuffer freed = drawers_[i].take_smallest(0);
       if (freed.capacity() == 0) break;
-      held_bytes_ -= freed.capacity();
+      forget(freed.capacity());
     }
   }
 }

@@ -213,5 +213,26 @@ TEST(DictionaryCache, R4_1_ManyThreadsUseAndEvictAtOnce) {
   EXPECT_EQ(stats.evictions, stats.misses - 3);
 }
 
+TEST(DictionaryCache, R9_2_CountsInTheBudgetAndMakesWay) {
+  const auto budget = std::make_shared<MemoryBudget>(
+      MemoryBudgetOptions{.soft_limit_bytes = 50 << 20, .hard_limit_bytes = 60 << 20});
+  {
+    DictionaryCache cache({.memory_budget = budget});
+    for (unsigned i = 0; i < 3; ++i) ASSERT_TRUE(cache.add(dictionary(numbered(i))));
+    EXPECT_EQ(budget->usage().current_usage_bytes, cache.stats().memory_bytes);
+    {
+      const auto operation = budget->reserve((50 << 20) - 1);
+      ASSERT_TRUE(operation);
+      EXPECT_EQ(cache.stats().dictionaries, 0U);
+      EXPECT_EQ(cache.stats().evictions, 3U);
+      EXPECT_TRUE(cache.add(dictionary(numbered(4)))) << "usable though there is no room for it";
+      EXPECT_EQ(cache.stats().dictionaries, 0U);
+    }
+    ASSERT_TRUE(cache.add(dictionary(numbered(5))));
+    EXPECT_EQ(cache.stats().dictionaries, 1U);
+  }
+  EXPECT_EQ(budget->usage().current_usage_bytes, 0U);
+}
+
 }  // namespace
 }  // namespace chunker

@@ -394,5 +394,37 @@ TEST(HashCache, R3_6_R25_3_ManyThreadsUseAndEvictAtOnce) {
   EXPECT_EQ(cache.stats().memory_usage_bytes, 0U) << "what was counted is what was kept";
 }
 
+TEST(HashCache, R9_1_CountsInTheBudgetAndStaysWithinIt) {
+  const auto budget = std::make_shared<MemoryBudget>(
+      MemoryBudgetOptions{.soft_limit_bytes = 50'000, .hard_limit_bytes = 60'000});
+  {
+    HashCache cache(HashAlgorithm::blake3(), {.memory_budget = budget});
+    for (std::size_t i = 0; i < 30; ++i) (void)cache.hash(bytes_of(std::string(4000 + i, 'a')));
+    const HashCacheStats stats = cache.stats();
+    EXPECT_EQ(stats.entry_count, 11U);
+    EXPECT_EQ(stats.eviction_count, 19U);
+    EXPECT_EQ(budget->usage().current_usage_bytes, stats.memory_usage_bytes);
+    EXPECT_LE(budget->usage().peak_usage_bytes, 50'000U);
+  }
+  EXPECT_EQ(budget->usage().current_usage_bytes, 0U);
+}
+
+TEST(HashCache, R9_2_MakesWayForOperations) {
+  const auto budget = std::make_shared<MemoryBudget>(
+      MemoryBudgetOptions{.soft_limit_bytes = 50'000, .hard_limit_bytes = 60'000});
+  HashCache cache(HashAlgorithm::blake3(), {.memory_budget = budget});
+  for (std::size_t i = 0; i < 10; ++i) (void)cache.hash(bytes_of(std::string(4000 + i, 'a')));
+  {
+    const auto operation = budget->reserve(30'000);
+    ASSERT_TRUE(operation);
+    EXPECT_EQ(cache.stats().entry_count, 4U);
+  }
+  const auto all = budget->reserve(60'000);
+  ASSERT_TRUE(all);
+  const Digest expected = HashAlgorithm::blake3().hash(bytes_of("abc"));
+  EXPECT_EQ(cache.hash(bytes_of("abc")), expected) << "a digest is had without room to keep it";
+  EXPECT_EQ(cache.stats().entry_count, 0U);
+}
+
 }  // namespace
 }  // namespace chunker
