@@ -90,7 +90,8 @@ using OnProgress = std::function<void(const Progress&)>;
 /// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_*
 ///          from the store, cancelled, cpu_time_limit_exceeded.
 ///          Sources that were acknowledged before stay; the others were reported as failed.
-/// Cost:    about 30 MiB per thread, and as much again once there are deltas; bytes are read once.
+/// Cost:    about 30 MiB per thread, as much again once there are deltas, and 64 MiB where many NARs are under way;
+///          bytes are read once.
 [[nodiscard]] Result<void> ingest(Store& store, std::span<const IngestSource> sources,
                                   const IngestOptions& options, const OnIngested& on_ingested,
                                   const OnProgress& on_progress = {});

@@ -1,29 +1,32 @@
 #include "chunker/ingest.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
-#include "delta/package_name.hpp"
-#include "pipeline/nar_ingest.hpp"
+#include "pipeline/ingest_queue.hpp"
+#include "pipeline/ingest_stages.hpp"
 #include "pipeline/workers.hpp"
 #include "store/parts.hpp"
 #include "store/writer.hpp"
 
 // The way in (ARCHITECTURE.md, "The life of one chunk"): read, references taken out, cut, hash, known?, delta or
-// compress, pack, manifest, durable, acknowledged. Each NAR's stages are in nar_ingest.cpp; here many NARs run side by
-// side.
+// compress, pack, manifest, durable, acknowledged. What happens to a NAR is in nar_ingest.cpp, how stages work side by
+// side in ingest_stages.cpp, which NAR is next in ingest_queue.cpp.
 namespace chunker {
 namespace {
 
+using pipeline::IngestOrder;
 using pipeline::IngestShared;
 
-constexpr std::size_t kNameBytesMax = store::kNameBytesMax;
+/// NARs that go through the same stages at once: enough for their hashes to keep each other company.
+constexpr std::size_t kNarsPerThread = 8;
+/// Room for the slabs of sixteen NARs that are to be hashed side by side.
+constexpr std::uint64_t kHashedLaterBytesMax = std::uint64_t{64} << 20;
 
 /// Reports each source once, from one thread at a time.
 class Reporter {
@@ -73,40 +76,6 @@ std::uint64_t total_bytes(std::span<const IngestSource> sources) {
   return total;
 }
 
-Result<void> ingest_source(const IngestShared& shared, const IngestSource& source,
-                           Reporter& reporter) {
-  if (shared.stop.stop_requested()) {
-    return base::fail(ErrorCode::cancelled, "stopped on request");
-  }
-  if (shared.cpu != nullptr) CHUNKER_TRY_VOID(shared.cpu->check_limit());
-  if (source.name.size() > kNameBytesMax || source.name.find('\0') != std::string::npos) {
-    return base::fail(ErrorCode::invalid_argument, "a name has 1 to 4096 bytes and no NUL");
-  }
-  CHUNKER_TRY_VOID(pipeline::catching([&] {
-    return pipeline::ingest_nar(shared, source,
-                                [&reporter, &source](const Result<IngestedNar>& result) {
-                                  reporter.report(source, result);
-                                });
-  }));
-  if (shared.cpu != nullptr) shared.cpu->finish_one();
-  return {};
-}
-
-/// The first version of every package, then every second one, and so on: a delta needs a base that is durable,
-/// and by the time its turn comes that has happened by itself.
-std::vector<std::size_t> versions_apart(std::span<const IngestSource> sources) {
-  std::unordered_map<std::string, std::size_t> counts;
-  std::vector<std::pair<std::size_t, std::size_t>> rounds;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    const std::string package = delta::package_name(pipeline::name_of(sources[i]));
-    rounds.emplace_back(package.empty() ? 0 : counts[package]++, i);
-  }
-  std::ranges::sort(rounds);
-  std::vector<std::size_t> order;
-  for (const auto& [round, i] : rounds) order.push_back(i);
-  return order;
-}
-
 Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                         const IngestOptions& options, const OnIngested& on_ingested,
                         const OnProgress& on_progress) {
@@ -127,7 +96,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
   Reporter reporter(on_ingested, progress);
   pipeline::Pool<pipeline::Slab> slabs;
-  pipeline::NarHashes hashes;
+  pipeline::NarHashes hashes(kHashedLaterBytesMax);
   pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders([&] {
@@ -149,13 +118,22 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             builders,
                             under_way};
 
-  const auto order = versions_apart(sources);
-  const auto ingest_one = [&](std::size_t i) {
-    const IngestSource& source = sources[order[i]];
-    auto staged = ingest_source(shared, source, reporter);
-    if (!staged) reporter.report(source, std::unexpected(std::move(staged).error()));
+  pipeline::IngestQueue queue(sources);
+  const auto next_order = [&]() -> std::optional<IngestOrder> {
+    const auto i = queue.next();
+    if (!i) return std::nullopt;
+    const IngestSource& source = sources[*i];
+    return IngestOrder{&source,
+                       [&](const Result<IngestedNar>& result) { reporter.report(source, result); },
+                       [&queue, i = *i] { queue.end(i); }};
   };
-  pipeline::for_each_in_order(threads, sources.size(), ingest_one, cpu.get());
+  // Of a quota's time, little should be lost with what is under way at its end.
+  const std::size_t nars_max =
+      cpu != nullptr ? 1 : std::clamp<std::size_t>(sources.size() / threads, 1, kNarsPerThread);
+  const auto work = [&](std::size_t) {
+    while (!queue.is_empty_for_now()) pipeline::ingest_nars(shared, nars_max, next_order);
+  };
+  pipeline::for_each_in_order(threads, threads, work, cpu.get());
   CHUNKER_TRY_VOID(writer.finish());
   CHUNKER_TRY_VOID(reporter.told());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");

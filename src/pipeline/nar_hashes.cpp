@@ -110,7 +110,7 @@ void NarHashes::add(Stream& stream, const Stream::Piece& piece) {
 
 /// Whether as many streams as can be hashed side by side have something to hash, or too much waits.
 bool NarHashes::round_is_due() const {
-  if (held_bytes_ > kHeldBytesMax) return true;
+  if (held_bytes_ > held_bytes_max_) return true;
   const auto ready = std::ranges::count_if(streams_, [](const Stream* stream) {
     return !stream->busy_ && stream->waiting_bytes_ >= kShareBytesMin;
   });

@@ -18,9 +18,12 @@ namespace chunker::pipeline {
 /// Owns:    nothing; pieces are borrowed until they are released.
 /// Threads: shared.
 /// Errors:  std::bad_alloc, from finish() also where another NAR's thread had it.
-/// Cost:    one short lock per piece; pieces that hold up to kHeldBytesMax wait, and the newest of each thread.
+/// Cost:    one short lock per piece; pieces that hold up to `held_bytes_max` wait, and the newest of each thread.
 class NarHashes {
  public:
+  explicit NarHashes(std::uint64_t held_bytes_max = kHeldBytesMax)
+      : held_bytes_max_(held_bytes_max) {}
+
   /// Called once a piece is needed no longer: at once or later, by any thread.
   using Release = std::function<void()>;
 
@@ -73,6 +76,7 @@ class NarHashes {
       CHUNKER_REQUIRES(mutex_);
   void wait_while_busy(const Stream& stream) CHUNKER_REQUIRES(mutex_);
 
+  const std::uint64_t held_bytes_max_;
   base::Mutex mutex_;
   base::Condition idle_;
   std::vector<Stream*> streams_ CHUNKER_GUARDED_BY(mutex_);  ///< Those that may get more pieces.

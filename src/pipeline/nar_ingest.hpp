@@ -2,11 +2,14 @@
 
 #include <tbb/enumerable_thread_specific.h>
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "chunker/chunking.hpp"
 #include "chunker/ingest.hpp"
 #include "chunker/manifest.hpp"
@@ -19,13 +22,18 @@
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
 #include "refs/references.hpp"
+#include "store/manifest_format.hpp"
 #include "store/parts.hpp"
 #include "store/writer.hpp"
 
 namespace chunker::pipeline {
 
+class NarIngest;
+
 /// A stretch of one NAR with the chunks that end in it, while it goes through the stages.
 struct Slab {
+  NarIngest* nar = nullptr;
+  bool is_last = false;
   ByteBuffer bytes;
   std::size_t fresh_begin = 0;      ///< Before this lies what the slab before had left over.
   std::size_t fresh_end = 0;        ///< Behind it what is not yet cut: it may begin a reference.
@@ -69,9 +77,68 @@ struct IngestShared {
 /// What the source is called, if that is known before its bytes are.
 [[nodiscard]] std::string name_of(const IngestSource& source);
 
-/// Takes one NAR in: its slabs run through the stages side by side. On success the NAR is staged with the
-/// writer, which calls `on_durable` later.
-[[nodiscard]] Result<void> ingest_nar(const IngestShared& shared, const IngestSource& source,
-                                      std::function<void(const Result<IngestedNar>&)> on_durable);
+/// A NAR that is to be taken in, and whom to tell.
+struct IngestOrder {
+  const IngestSource* source = nullptr;
+  /// Once: when it is durable, or has failed.
+  std::function<void(const Result<IngestedNar>&)> report;
+  /// Once, at last: it is staged with the writer or has failed.
+  std::function<void()> on_end;
+};
+
+/// One NAR on its way in: what each stage does to it (ingest_stages.hpp).
+/// Owns:    the list of its chunks and references; what was read of it and belongs to no chunk yet.
+/// Threads: read_and_cut() and collect() one thread at a time each, in order of the slabs; store_chunks() any number.
+/// Errors:  go to the order's report; after the first, what is under way goes through the stages untouched.
+/// Cost:    as much memory as the longest chunk, and a slab.
+class NarIngest {
+ public:
+  NarIngest(const IngestShared& shared, IngestOrder order);
+
+  /// The next bytes, without their references, and the chunks that end in them; up to the one that is the last.
+  [[nodiscard]] std::unique_ptr<Slab> read_and_cut();
+  /// Hashes, asks whether known, compresses, puts.
+  void store_chunks(Slab& slab);
+  /// The hash of the NAR as it came, and the list of its chunks. After the last slab nobody else needs the NAR.
+  void collect(std::unique_ptr<Slab> slab);
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+ private:
+  Result<void> open();
+  Result<void> find_older_version();
+  void take_rest(Slab& slab);
+  Result<void> fill(Slab& slab);
+  Result<void> read_more(Slab& slab);
+  std::size_t normalize(Slab& slab);
+  void keep_rest(const Slab& slab);
+  Result<void> check_is_nar(Bytes head);
+  std::vector<Digest> base_around(std::span<const ChunkBytes> chunks) const;
+  Result<void> hash_and_put(Slab& slab);
+  Result<void> put_pieces(const store::EncodedManifest& encoded);
+  [[nodiscard]] IngestedNar summary() const;
+  Result<void> stage();
+  void end();
+  void fail(Error error);
+
+  const IngestShared& shared_;
+  IngestOrder order_;
+  std::unique_ptr<Input> input_;
+  std::optional<refs::ReferenceNormalizer> normalizer_;
+  NarAwareChunker chunker_;
+  ByteBuffer carry_;           ///< What lies behind the last chunk.
+  std::size_t carry_cut_ = 0;  ///< How much of it the chunker has seen.
+  std::uint64_t carry_offset_ = 0;
+  std::string package_;
+  std::shared_ptr<const OlderVersion> older_;
+  bool is_read_ = false;
+  NarHashes::Stream sha256_;
+  Manifest manifest_;
+  std::vector<Digest> waits_for_;
+  StoredBytes stored_;
+
+  std::atomic<bool> failed_{false}, ended_{false};
+  base::Mutex error_mutex_;
+  std::optional<Error> error_ CHUNKER_GUARDED_BY(error_mutex_);
+};
 
 }  // namespace chunker::pipeline

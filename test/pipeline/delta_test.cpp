@@ -114,17 +114,24 @@ TEST_F(Deltas, OffByOption) {
   EXPECT_EQ(count_deltas_and_check_depth(*store), 0U);
 }
 
-TEST_F(Deltas, VersionsOfOneCallAreBasesOfEachOther) {
-  auto store = open();
-  ASSERT_OK(store);
+TEST_F(Deltas, VersionsOfOneCallAreBasesOfEachOtherOnAnyNumberOfThreads) {
   std::map<std::string, std::string> nars;
   for (unsigned version = 0; version < 6; ++version) {
     nars[name_of_version(version)] = nar_of_version(version);
   }
-  ASSERT_OK(take_in(*store, nars));
-  EXPECT_GE(count_deltas_and_check_depth(*store), 3U);
-  for (const auto& [name, nar] : nars) EXPECT_EQ(give_back(*store, name).value_or(""), nar) << name;
-  expect_clean(*store);
+  for (const unsigned threads : {1U, 2U, 7U}) {
+    auto store = Store::open(directory_.path() / std::to_string(threads), {.access = StoreAccess::write, .create = true});
+    ASSERT_OK(store);
+    auto options = test::small_chunks();
+    options.threads = threads;
+    ASSERT_OK(take_in(*store, nars, options));
+    for (unsigned version = 1; version < 6; ++version) {
+      EXPECT_GT(reported(version).delta_raw_bytes, 0U) << version << " on " << threads;
+    }
+    for (const auto& [name, nar] : nars) EXPECT_EQ(give_back(*store, name).value_or(""), nar);
+    EXPECT_GE(count_deltas_and_check_depth(*store), 5U);
+    expect_clean(*store);
+  }
 }
 
 TEST_F(Deltas, WhatDoesNotResembleItsBaseIsStoredByItself) {
