@@ -71,7 +71,9 @@ TEST_F(CliFiles, R16_1_R16_3_R16_6_CutShowsWhatIsInEachChunkIfAsked) {
 
 TEST_F(CliFiles, R16_4_CutPrefersLinesIfAsked) {
   std::string text;
-  for (int line = 0; text.size() < (4U << 20); ++line) text += std::to_string(line * 7919) + '\n';
+  for (long line = 0; text.size() < (4U << 20); ++line) {
+    text += std::to_string(line * 7919) + '\n';
+  }
   write_file(path("text"), text);
   std::size_t cuts = 0, behind_lines = 0;
   for (const Json& object : objects_of(chunker({"cut", "--prefer-lines", "--json", "text"}).out)) {

@@ -103,10 +103,10 @@ TEST(NarHashes, R8_2_AFinishedStreamIsNoCompany) {
 }
 
 TEST(NarHashes, WaitingBytesAreBounded) {
+  std::uint64_t waiting = 0, most = 0;  // With the one that made it too much.
   NarHashes hashes;
   NarHashes::Stream busy(hashes), idle(hashes);
   const ByteBuffer piece = content_of(1, 1 << 20);
-  std::uint64_t waiting = 0, most = 0;  // With the one that made it too much.
   for (int i = 0; i < 80; ++i) {
     most = std::max(most, ++waiting);
     busy.update(piece, [&] { --waiting; });
