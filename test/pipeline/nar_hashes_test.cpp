@@ -116,9 +116,9 @@ TEST(NarHashes, WaitingBytesAreBounded) {
 
 // A frame of which one small chunk is wanted is held as a whole.
 TEST(NarHashes, WhatWaitingPiecesHoldIsBounded) {
+  std::uint64_t waiting = 0, most = 0;
   NarHashes hashes;
   NarHashes::Stream busy(hashes), idle(hashes);
-  std::uint64_t waiting = 0, most = 0;
   for (int i = 0; i < 80; ++i) {
     most = std::max(most, ++waiting);
     busy.update(bytes_of("x"), [&] { --waiting; }, 1 << 20);
