@@ -17,6 +17,7 @@
 #include "chunker/hash.hpp"
 #include "chunker/hash_cache.hpp"
 #include "chunker/ingest.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/references.hpp"
 #include "chunker/threads.hpp"
 
@@ -35,6 +36,8 @@ struct BatchOptions {
   /// Asked before a chunk is hashed, and told afterwards (R3.1); it may serve several calls at once. It must be of
   /// `hash`. None by default: for when it pays see doc/adr/0050-hash-cache.md.
   std::shared_ptr<HashCache> hash_cache{};
+  /// As many files at a time as it allows (R9.5), at least one; without it as many as there are threads.
+  std::shared_ptr<MemoryBudget> memory_budget{};
   std::stop_token stop{};
 };
 
@@ -90,7 +93,7 @@ template <>
 inline constexpr Threads threads_of<BatchStream> = Threads::movable;
 
 /// Cuts and hashes many files side by side (R6.1). Errors: invalid_argument from resolve(), or for a store
-/// prefix that is none or a cache of another hash.
+/// prefix that is none or a cache of another hash; memory_limit_exceeded if the budget allows not even one file.
 [[nodiscard]] Result<BatchStream> batch_chunk_files(std::vector<std::filesystem::path> paths,
                                                     const ChunkingOptions& options,
                                                     BatchOptions batch = {});

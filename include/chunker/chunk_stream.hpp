@@ -15,6 +15,7 @@
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/hash.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/nar.hpp"
 #include "chunker/references.hpp"
 #include "chunker/threads.hpp"
@@ -30,6 +31,9 @@ struct StreamOptions {
   /// and never looks at a clock (R12.5).
   bool cooperative = false;
   std::uint32_t max_iteration_time_us = 1000;
+  /// The buffer counts there as long as the stream lives, and is no larger than it allows (R9.4). Without one the largest
+  /// is MemoryBudgetOptions::max_buffer_size.
+  std::shared_ptr<MemoryBudget> memory_budget{};
   std::stop_token stop{};
 };
 
@@ -65,7 +69,8 @@ using ByteSource = std::function<Result<std::size_t>(MutableBytes out)>;
 ///          it has each chunk at once, and the time with it. So have reads that are slow.
 class ChunkStream {
  public:
-  /// Errors: invalid_argument from resolve(), or for a store prefix that is none; io_* for the file.
+  /// Errors: invalid_argument from resolve(), or for a store prefix that is none; memory_limit_exceeded for the buffer;
+  /// io_* for the file.
   [[nodiscard]] static Result<ChunkStream> open(const std::filesystem::path& path,
                                                 const ChunkingOptions& chunking,
                                                 StreamOptions options = {});

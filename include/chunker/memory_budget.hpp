@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "chunker/bytes.hpp"
@@ -70,6 +71,12 @@ class MemoryBudget {
       if (budget_ != nullptr) budget_->give_back(bytes_);
     }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Gives back what is above `bytes`.
+    void shrink_to(std::size_t bytes) noexcept {
+      if (bytes >= bytes_) return;
+      budget_->give_back(bytes_ - bytes);
+      bytes_ = bytes;
+    }
 
    private:
     friend class MemoryBudget;
@@ -125,11 +132,21 @@ class MemoryBudget {
   /// Takes back what try_keep() counted.
   void let_go(std::size_t bytes) noexcept;
   [[nodiscard]] Evictor add_evictor(Evict evict);
-  /// Asks caches, one after the other, until so much is free of what they kept.
+  /// Asks caches, the one added last first, until so much is free of what they kept.
   void evict(std::size_t bytes = std::numeric_limits<std::size_t>::max()) noexcept;
 
-  /// An empty buffer with room for `bytes`, which somebody has reserved. If the system has no memory, caches are evicted,
-  /// all of them, and it is tried once more (R11.1): then it throws std::bad_alloc.
+  /// What `work` returns. If the system has no memory for it, caches are evicted, all of them, and it is done once more
+  /// (R11.1): then it throws std::bad_alloc.
+  template <class Work>
+  auto retrying(const Work& work) {
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      evict();
+    }
+    return work();
+  }
+  /// An empty buffer with room for `bytes`, which somebody has reserved; retrying.
   [[nodiscard]] ByteBuffer allocate(std::size_t bytes);
   /// Whether a buffer may be so large. Errors: memory_limit_exceeded.
   [[nodiscard]] Result<void> check_buffer(std::uint64_t bytes) const;

@@ -13,6 +13,7 @@
 #include "chunker/error.hpp"
 #include "chunker/hash.hpp"
 #include "chunker/manifest.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/threads.hpp"
 
 namespace chunker {
@@ -37,6 +38,9 @@ struct StoreOptions {
   std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
   std::uint64_t pack_bytes_target = 64ULL
                                     << 20;  ///< A pack is closed at the first frame beyond this.
+  /// What the store's caches and all that ingest, restore and verify have in flight share (R9.1); others may share it
+  /// too. One of its own, without limits, if there is none.
+  std::shared_ptr<MemoryBudget> memory_budget{};
 };
 
 /// One name of the store and the NAR it means.

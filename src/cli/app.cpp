@@ -184,6 +184,11 @@ Exit run_session(Session& session, int count, const char* const* arguments) {
   if (exit) return *exit;
   // Here, because threads inherit it from whoever starts them.
   if (session.nice_level != 0) resource::lower_thread_priority(session.nice_level);
+  if (!session.memory_limit.empty()) {
+    if (const auto limited = session.memory.limit_to(session.memory_limit); !limited) {
+      return session.console.report(limited.error());
+    }
+  }
   if (session.needs_threads && pipeline::startable_threads(kThreadsMin) < kThreadsMin) {
     return session.console.report(
         {ErrorCode::memory_limit_exceeded,

@@ -91,17 +91,20 @@ std::string row_of(const FileChunks& file, std::size_t chunk, Entries entries) {
 }
 
 void print_summary(const FileChunks& file, const CutFlags& flags, const Recipe& recipe,
-                   Console& console) {
+                   Session& session) {
+  Console& console = session.console;
   if (console.json()) {
-    console.print_json({{"kind", "file"},
-                        {"file", json_text(file.path.native())},
-                        {"is_nar", file.is_nar},
-                        {"bytes", file.bytes},
-                        {"chunks", file.extents.size()},
-                        {"entries", file.entries.size()},
-                        {"references", file.references.positions.size()},
-                        {"hash", flags.hash},
-                        {"recipe", json_of(recipe)}});
+    Json object = {{"kind", "file"},
+                   {"file", json_text(file.path.native())},
+                   {"is_nar", file.is_nar},
+                   {"bytes", file.bytes},
+                   {"chunks", file.extents.size()},
+                   {"entries", file.entries.size()},
+                   {"references", file.references.positions.size()},
+                   {"hash", flags.hash},
+                   {"recipe", json_of(recipe)}};
+    session.memory.add_usage(object);
+    console.print_json(object);
     return;
   }
   const std::uint64_t mean = file.extents.empty() ? 0 : file.bytes / file.extents.size();
@@ -113,7 +116,8 @@ void print_summary(const FileChunks& file, const CutFlags& flags, const Recipe& 
 }
 
 void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& recipe,
-                Console& console) {
+                Session& session) {
+  Console& console = session.console;
   if (!console.json() && !console.quiet()) {
     const std::string content =
         flags.content ? fmt::format("{:<22}  {:>7}  {:<3}  ", "content", "entropy", "") : "";
@@ -131,7 +135,7 @@ void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& rec
       console.print(row_of(file, i, inside));
     }
   }
-  print_summary(file, flags, recipe, console);
+  print_summary(file, flags, recipe, session);
 }
 
 Result<Exit> cut_files(const CutFlags& flags, Session& session) {
@@ -139,6 +143,7 @@ Result<Exit> cut_files(const CutFlags& flags, Session& session) {
   BatchOptions batch{.threads = flags.threads,
                      .quota = flags.quota,
                      .profile_contents = flags.content,
+                     .memory_budget = session.memory.budget(),
                      .stop = session.stop.get_token()};
   CHUNKER_TRY(batch.hash, HashAlgorithm::named(flags.hash));
   CHUNKER_TRY(batch.store_prefix, flags.references.prefix());
@@ -148,7 +153,7 @@ Result<Exit> cut_files(const CutFlags& flags, Session& session) {
   Exit exit = Exit::ok;
   while (const auto result = results.next()) {
     if (result->chunks) {
-      print_file(*result->chunks, flags, chunking.recipe, session.console);
+      print_file(*result->chunks, flags, chunking.recipe, session);
     } else {
       exit = worse(session.console.report(result->chunks.error()), exit);
     }
@@ -174,6 +179,7 @@ void add_cut(CLI::App& program, Session& session) {
   add_quiet(command, session);
   add_threads(command, flags->threads);
   add_nice(command, session);
+  add_memory_limit(command, session);
   add_quota(command, flags->quota);
   add_hash(command, flags->hash, "What names the chunks (blake3)");
   command.add_flag("--content", flags->content, "Show what is in each chunk");

@@ -158,6 +158,11 @@ void add_nice(CLI::App& command, Session& session) {
       ->check(CLI::Range(0, CpuQuota::kNiceLevelMax));
 }
 
+void add_memory_limit(CLI::App& command, Session& session) {
+  add_text(command, "--memory-limit", session.memory_limit, "SIZE",
+           "Take no more memory than this, for example 256MiB");
+}
+
 void add_quota(CLI::App& command, CpuQuota& quota) {
   constexpr double kSecondsMin = 0.001;
   constexpr double kSecondsMax = 1e9;

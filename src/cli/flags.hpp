@@ -62,6 +62,8 @@ void add_quiet(CLI::App& command, Session& session);
 void add_threads(CLI::App& command, unsigned& threads);
 /// --nice N, for the whole program: obeyed before it starts anything.
 void add_nice(CLI::App& command, Session& session);
+/// --memory-limit SIZE, for the whole program: session.memory has it then.
+void add_memory_limit(CLI::App& command, Session& session);
 /// --cpu-time-limit SECONDS and --ease-off, for what works on many files.
 void add_quota(CLI::App& command, CpuQuota& quota);
 /// --hash NAME.

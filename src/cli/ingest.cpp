@@ -83,8 +83,9 @@ class OlderNars {
   std::unordered_map<std::string, Digest> meanings_;
 };
 
-Result<Store> open_store(const IngestFlags& flags) {
+Result<Store> open_store(const IngestFlags& flags, const Session& session) {
   StoreOptions options{.access = StoreAccess::write, .create = true};
+  options.memory_budget = session.memory.budget();
   if (flags.layout == "objects") options.layout = StoreLayout::objects;
   if (!flags.hash.empty()) {
     CHUNKER_TRY(options.hash, HashAlgorithm::named(flags.hash));
@@ -136,7 +137,7 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
   if (!flags.checkpoint.empty()) {
     CHUNKER_TRY(checkpoint, Checkpoint::open(flags.checkpoint));
   }
-  CHUNKER_TRY(Store store, open_store(flags));
+  CHUNKER_TRY(Store store, open_store(flags, session));
 
   Progress before;
   bool last = false;
@@ -174,7 +175,8 @@ Exit run(const IngestFlags& flags, Session& session) {
   const SignalWatch signals(session.stop);
   IngestReport report(session.console,
                       {pipeline::thread_count(flags.threads), resource::thread_nice_level(),
-                       flags.quota.cpu_time_limit_ms});
+                       flags.quota.cpu_time_limit_ms},
+                      session.memory);
   if (auto done = ingest_all(flags, session, report); !done) {
     report.add_error(done.error());
   }
@@ -192,6 +194,7 @@ void add_ingest(CLI::App& program, Session& session) {
   add_quiet(command, session);
   add_threads(command, flags->threads);
   add_nice(command, session);
+  add_memory_limit(command, session);
   add_quota(command, flags->quota);
   add_text(command, "--checkpoint", flags->checkpoint, "FILE",
            "Remember in FILE what is stored, to go on from there");

@@ -130,6 +130,7 @@ void IngestReport::say_sum() const {
     object["skipped"] = skipped_;
     object["elapsed_seconds"] = seconds;
     add_cpu(object);
+    memory_.add_usage(object);
     console_.print_json(object);
   } else {
     console_.print(summary(seconds));

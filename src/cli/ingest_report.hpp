@@ -7,6 +7,7 @@
 #include "chunker/ingest.hpp"
 #include "cli/console.hpp"
 #include "cli/exit.hpp"
+#include "cli/program_memory.hpp"
 
 namespace chunker::cli {
 
@@ -21,7 +22,8 @@ struct CpuShare {
 /// Threads: confined.
 class IngestReport {
  public:
-  IngestReport(Console& console, const CpuShare& share) : console_(console), share_(share) {}
+  IngestReport(Console& console, const CpuShare& share, const ProgramMemory& memory)
+      : console_(console), share_(share), memory_(memory) {}
 
   /// `older` is the name that what had this name before has now.
   void add(const Result<IngestedNar>& result, const std::string& older);
@@ -44,6 +46,7 @@ class IngestReport {
 
   Console& console_;
   const CpuShare share_;
+  const ProgramMemory& memory_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   IngestedNar total_;
   std::uint64_t nars_ = 0;

@@ -136,6 +136,7 @@ Result<void> restore_one(const Store& store, const RestoreFlags& flags,
       object["range_offset_bytes"] = range->offset_bytes;
       object["range_bytes"] = range->size_bytes;
     }
+    session.memory.add_usage(object);
     session.console.print_json(object);
   }
   return {};
@@ -247,12 +248,11 @@ class ManyFiles {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
     if (console_.json()) {
-      console_.print_json({{"kind", "summary"},
-                           {"nars", restored_},
-                           {"failed", failed_},
-                           {"not_reached", not_reached()},
-                           {"bytes", bytes_},
-                           {"elapsed_seconds", seconds}});
+      Json object = {{"kind", "summary"}, {"nars", restored_},
+                     {"failed", failed_}, {"not_reached", not_reached()},
+                     {"bytes", bytes_},   {"elapsed_seconds", seconds}};
+      session_.memory.add_usage(object);
+      console_.print_json(object);
       return;
     }
     const auto rate = static_cast<double>(bytes_) / std::max(seconds, 1e-9);
@@ -285,7 +285,8 @@ Exit run(const RestoreFlags& flags, Session& session) {
   const auto done = [&]() -> Result<Exit> {
     CHUNKER_TRY_VOID(check(flags));
     CHUNKER_TRY(const auto range, range_of(flags.range));
-    CHUNKER_TRY(const Store store, Store::open(flags.store));
+    CHUNKER_TRY(const Store store,
+                Store::open(flags.store, {.memory_budget = session.memory.budget()}));
     if (flags.output.empty()) return ManyFiles(store, flags, session).run();
     CHUNKER_TRY_VOID(restore_one(store, flags, range, session));
     return Exit::ok;
@@ -312,6 +313,7 @@ void add_restore(CLI::App& program, Session& session) {
   add_quiet(command, session);
   add_threads(command, flags->threads);
   add_nice(command, session);
+  add_memory_limit(command, session);
   add_footer(command, kExamples);
   on_chosen(command, session, [flags, &session] { return run(*flags, session); });
 }

@@ -85,7 +85,9 @@ Result<VerifyReport> check(const VerifyFlags& flags, Session& session) {
   options.on_note = [&console](const Error& note) { show_note(note, console); };
   options.on_wait = [&console](ReadersWait wait) { console.note(describe(wait)); };
   const StoreAccess access = flags.repair ? StoreAccess::write : StoreAccess::read;
-  CHUNKER_TRY(const Store store, Store::open(flags.store, {.access = access}));
+  CHUNKER_TRY(
+      const Store store,
+      Store::open(flags.store, {.access = access, .memory_budget = session.memory.budget()}));
   return chunker::verify(
       store, options, [&](const Error& problem) { console.report(problem, "problem"); },
       [&](const Progress& progress) { console.show(progress); });
@@ -97,7 +99,9 @@ Exit verify(const VerifyFlags& flags, Session& session) {
   const auto done = check(flags, session);
   if (!done) return console.report(done.error());
   if (console.json()) {
-    console.print_json(object_of(*done, flags));
+    Json object = object_of(*done, flags);
+    session.memory.add_usage(object);
+    console.print_json(object);
   } else {
     console.print(summary_of(*done));
     if (flags.repair) console.print(repair_of(*done));
@@ -148,6 +152,7 @@ void add_verify(CLI::App& program, Session& session) {
   add_quiet(verify_command, session);
   add_threads(verify_command, flags->threads);
   add_nice(verify_command, session);
+  add_memory_limit(verify_command, session);
   add_footer(verify_command, kVerifyExamples);
   on_chosen(verify_command, session, [flags, &session] { return verify(*flags, session); });
 

@@ -30,7 +30,7 @@ struct BatchStream::State {
   const std::vector<std::filesystem::path> paths;
   const pipeline::FileCut cut;
   const BatchOptions batch;
-  const unsigned threads = pipeline::thread_count(batch.threads, batch.quota);
+  const unsigned threads = cut.memory.threads;
   pipeline::ProgressMeter progress;
   std::atomic<std::size_t> begun{0};
   std::atomic<std::size_t> running{0};

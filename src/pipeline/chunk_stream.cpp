@@ -68,10 +68,9 @@ struct ChunkStream::State {
         normalizer(std::move(taker)),
         hash(options.hash),
         read_bytes(options.cooperative ? kStepBytes : kReadBytes),
-        hash_bytes(options.cooperative ? kStepBytes : std::numeric_limits<std::size_t>::max()) {
-    // All of it now: growing would copy a chunk.
-    buffer.reserve(static_cast<std::size_t>(chunker.bytes_kept_max()) + 2 * read_bytes);
-  }
+        hash_bytes(options.cooperative ? kStepBytes : std::numeric_limits<std::size_t>::max()) {}
+
+  Result<void> make_buffer();
 
   Result<StreamStep> advance();
   Result<void> read_some();
@@ -86,6 +85,7 @@ struct ChunkStream::State {
   const std::size_t read_bytes;
   const std::size_t hash_bytes;
 
+  MemoryBudget::Reservation reserved;  ///< For the buffer.
   ByteBuffer buffer;
   std::size_t begin = 0;             ///< Before this lie chunks that the caller had.
   std::size_t fed = 0;               ///< Behind this lies what the chunker has not seen.
@@ -95,6 +95,17 @@ struct ChunkStream::State {
   std::size_t hashed = 0;            ///< Bytes of the next one.
   std::optional<Error> dead;
 };
+
+/// All of it now: growing would copy a chunk.
+Result<void> ChunkStream::State::make_buffer() {
+  if (options.memory_budget == nullptr) options.memory_budget = std::make_shared<MemoryBudget>();
+  MemoryBudget& budget = *options.memory_budget;
+  const std::uint64_t bytes = chunker.bytes_kept_max() + 2 * read_bytes;
+  CHUNKER_TRY_VOID(budget.check_buffer(bytes));
+  CHUNKER_TRY(reserved, budget.reserve(static_cast<std::size_t>(bytes)));
+  buffer = budget.allocate(static_cast<std::size_t>(bytes));
+  return {};
+}
 
 /// Half of the time is for what is begun when the other half is over.
 Result<StreamStep> ChunkStream::State::advance() {
@@ -163,8 +174,10 @@ Result<ChunkStream> ChunkStream::over(ByteSource source, const ChunkingOptions& 
     CHUNKER_TRY(auto resolved, chunking.resolve());
     CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(options.store_prefix));
     base::warn_if_deprecated(options.hash.info());
-    return ChunkStream(std::make_unique<State>(std::move(source), std::move(resolved),
-                                               std::move(normalizer), std::move(options)));
+    auto state = std::make_unique<State>(std::move(source), std::move(resolved),
+                                         std::move(normalizer), std::move(options));
+    CHUNKER_TRY_VOID(state->make_buffer());
+    return ChunkStream(std::move(state));
   });
 }
 

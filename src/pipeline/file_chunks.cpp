@@ -43,7 +43,8 @@ Result<bool> read_more(FileCutting& cutting, Input& input, ProgressMeter& progre
   const std::size_t block_bytes = cpu != nullptr ? cpu->block_bytes(kReadBytes) : kReadBytes;
   ByteBuffer& buffer = cutting.buffer;
   const std::size_t old_size = buffer.size();
-  buffer.resize(old_size + block_bytes);
+  CHUNKER_TRY_VOID(cutting.cut.budget->check_buffer(old_size + block_bytes));
+  cutting.cut.budget->retrying([&] { buffer.resize(old_size + block_bytes); });
   CHUNKER_TRY(const std::size_t count, input.read(buffer.span().subspan(old_size)));
   buffer.resize(old_size + count);
   const bool ended = count < block_bytes;
@@ -59,7 +60,7 @@ Result<void> read_all(FileCutting& cutting, Input& input, ProgressMeter& progres
                       const ThreadsToSpare& threads_to_spare) {
   // The slabs of threads side by side are large: who is to yield often works alone.
   const bool yields = cutting.cut.cpu != nullptr && cutting.cut.cpu->yields();
-  const bool may_share = !yields && fits_side_by_side(cutting);
+  const bool may_share = !yields && cutting.cut.memory.may_share && fits_side_by_side(cutting);
   for (;;) {
     CHUNKER_TRY(const bool more, read_more(cutting, input, progress));
     if (!more) return {};
@@ -77,9 +78,13 @@ Result<FileCut> FileCut::make(const ChunkingOptions& chunking, const BatchOption
   CHUNKER_TRY(auto hash, ChunkHash::make(batch.hash, batch.hash_cache));
   CHUNKER_TRY_VOID(batch.quota.validate());
   const unsigned threads = thread_count(batch.threads, batch.quota);
-  return FileCut{
-      std::move(resolved),    std::move(hash), std::move(normalizer),
-      batch.profile_contents, batch.stop,      CpuUse::make_if_any(batch.quota, threads)};
+  FileCut cut{std::move(resolved), std::move(hash), std::move(normalizer), batch.profile_contents,
+              batch.stop};
+  if (batch.memory_budget != nullptr) cut.budget = batch.memory_budget;
+  CHUNKER_TRY(cut.memory,
+              plan_cut(*cut.budget, threads, NarAwareChunker(cut.chunking).bytes_kept_max()));
+  cut.cpu = CpuUse::make_if_any(batch.quota, cut.memory.threads);
+  return cut;
 }
 
 std::size_t describe(const FileCut& cut, std::span<const ChunkExtent> chunks, Bytes bytes,

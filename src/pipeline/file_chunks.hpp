@@ -9,6 +9,7 @@
 #include "chunker/bytes.hpp"
 #include "pipeline/chunk_hash.hpp"
 #include "pipeline/cpu_use.hpp"
+#include "pipeline/memory_plan.hpp"
 #include "pipeline/progress.hpp"
 #include "refs/references.hpp"
 
@@ -22,8 +23,11 @@ struct FileCut {
   bool profile_contents = false;
   std::stop_token stop;
   std::shared_ptr<CpuUse> cpu{};  ///< Null if nothing is asked of it.
+  std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>();
+  CutMemory memory{};  ///< Of all threads; may_share false keeps files from being cut by several.
 
-  /// Errors: invalid_argument for options, a quota or a store prefix that are none, or another hash's cache.
+  /// Errors: invalid_argument for options, a quota or a store prefix that are none, or another hash's cache;
+  /// memory_limit_exceeded.
   [[nodiscard]] static Result<FileCut> make(const ChunkingOptions& chunking,
                                             const BatchOptions& batch);
 };

@@ -61,8 +61,18 @@ Result<StoredBytes> FrameBuilder::claim_and_put(std::span<const ChunkBytes> chun
 
 Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
                                             const SuggestBase& suggest_base) {
-  const Bytes raw = gather(chunks);
   store::Frame frame;
+  CHUNKER_TRY(const StoredBytes stored, parts_->memory->retrying([&] {
+    frame = {};
+    return make_frame(chunks, suggest_base, frame);
+  }));
+  CHUNKER_TRY_VOID(writer_->put_frame(std::move(frame)));
+  return stored;
+}
+
+Result<StoredBytes> FrameBuilder::make_frame(std::span<const ChunkBytes> chunks,
+                                             const SuggestBase& suggest_base, store::Frame& frame) {
+  const Bytes raw = gather(chunks);
   ScratchBuffer plain(parts_->scratch);
   for (const ChunkBytes& chunk : chunks) {
     frame.record.chunks.push_back({chunk.digest, chunk.bytes.size()});
@@ -85,7 +95,6 @@ Result<StoredBytes> FrameBuilder::put_frame(std::span<const ChunkBytes> chunks,
     frame.payload = plain.release();
   }
   stored.stored_bytes = frame.record.payload_bytes = frame.payload.size();
-  CHUNKER_TRY_VOID(writer_->put_frame(std::move(frame)));
   return stored;
 }
 

@@ -63,6 +63,9 @@ class FrameBuilder {
   [[nodiscard]] Result<StoredBytes> claim_and_put(std::span<const ChunkBytes> chunks,
                                                   const SuggestBase& suggest_base,
                                                   std::vector<Digest>& waits_for);
+  [[nodiscard]] Result<StoredBytes> make_frame(std::span<const ChunkBytes> chunks,
+                                               const SuggestBase& suggest_base,
+                                               store::Frame& frame);
   [[nodiscard]] Result<StoredBytes> put_frame(std::span<const ChunkBytes> chunks,
                                               const SuggestBase& suggest_base);
   [[nodiscard]] Bytes gather(std::span<const ChunkBytes> chunks);

@@ -23,11 +23,6 @@ namespace {
 using pipeline::IngestOrder;
 using pipeline::IngestShared;
 
-/// NARs that go through the same stages at once: enough for their hashes to keep each other company.
-constexpr std::size_t kNarsPerThread = 8;
-/// Room for the slabs of sixteen NARs that are to be hashed side by side.
-constexpr std::uint64_t kHashedLaterBytesMax = std::uint64_t{64} << 20;
-
 /// Reports each source once, from one thread at a time.
 class Reporter {
  public:
@@ -91,12 +86,17 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                                                options.max_compression_time_ms}));
   CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(options.store_prefix));
 
-  const unsigned threads = pipeline::thread_count(options.threads, options.quota);
+  CHUNKER_TRY(const auto memory,
+              pipeline::plan_ingest(
+                  *parts.memory,
+                  {pipeline::thread_count(options.threads, options.quota), sources.size(),
+                   NarAwareChunker(chunking).bytes_kept_max(), options.strategy, options.deltas}));
+  const unsigned threads = memory.threads;
   const auto cpu = pipeline::CpuUse::make_if_any(options.quota, threads);
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));
   Reporter reporter(on_ingested, progress);
   pipeline::Pool<pipeline::Slab> slabs;
-  pipeline::NarHashes hashes(kHashedLaterBytesMax);
+  pipeline::NarHashes hashes(memory.hash_bytes_max);
   pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders([&] {
@@ -109,7 +109,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             options.chunking.recipe,
                             std::move(normalizer),
                             options.deltas,
-                            threads,
+                            memory,
                             options.stop,
                             cpu.get(),
                             progress,
@@ -129,7 +129,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   };
   // Of a quota's time, little should be lost with what is under way at its end.
   const std::size_t nars_max =
-      cpu != nullptr ? 1 : std::clamp<std::size_t>(sources.size() / threads, 1, kNarsPerThread);
+      cpu != nullptr ? 1 : std::clamp<std::size_t>(sources.size() / threads, 1, memory.nars_max);
   const auto work = [&](std::size_t) {
     while (!queue.is_empty_for_now()) pipeline::ingest_nars(shared, nars_max, next_order);
   };

@@ -12,9 +12,6 @@
 namespace chunker::pipeline {
 namespace {
 
-/// One being worked on, one waiting for its turn in a serial stage.
-constexpr std::size_t kSlabsPerThread = 2;
-
 bool may_keep_waiting(const IngestSource& source) {
   std::error_code unknown;
   switch (source.kind) {
@@ -79,7 +76,7 @@ void IngestStages::run() {
   // Isolated: a thread that waits here must not begin other NARs on top of these.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_pipeline(
-        kSlabsPerThread * shared_.threads,
+        shared_.memory.slabs_per_pipeline,
         tbb::make_filter<void, Slab*>(filter_mode::serial_in_order, [this](
                                                                         tbb::flow_control& flow) {
           return read_and_cut(flow);

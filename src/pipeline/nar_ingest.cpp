@@ -11,14 +11,17 @@
 namespace chunker::pipeline {
 namespace {
 
-/// Long enough that a stage's overhead vanishes and that frames fill, short enough that a 100 MB NAR has
-/// work for every thread and few of them fit into memory at once.
-constexpr std::size_t kSlabBytes = 2 << 20;
+/// What the normalizer may keep back at the end of a slab, rounded up.
+constexpr std::size_t kHeldBackBytes = 4 << 10;
+constexpr std::uint64_t kKeptAtOnce = 16 << 20;
+/// An entry and its path, on average.
+constexpr std::size_t kEntryBytes = sizeof(NarEntry) + 96;
 
 }  // namespace
 
 NarIngest::NarIngest(const IngestShared& shared, IngestOrder order)
     : shared_(shared),
+      budget_(*shared.parts.memory),
       order_(std::move(order)),
       normalizer_(shared.normalizer),
       chunker_(shared.chunking),
@@ -59,6 +62,7 @@ void NarIngest::take_rest(Slab& slab) {
   slab.taken_out.clear();
   slab.chunk_list.clear();
   slab.waits_for.clear();
+  if (slab.bytes.capacity() == 0) slab.bytes = budget_.allocate(slab_room());
   slab.bytes.clear();
   slab.bytes.append(carry_);
   slab.fresh_begin = slab.fresh_end = carry_cut_;
@@ -72,6 +76,8 @@ Result<void> NarIngest::fill(Slab& slab) {
   if (input_ == nullptr) CHUNKER_TRY_VOID(open());
   while (slab.chunks.empty() && !is_read_) CHUNKER_TRY_VOID(read_more(slab));
   if (slab.chunks.empty()) return {};
+  chunk_count_ += slab.chunks.size();
+  CHUNKER_TRY_VOID(reserve_lists());
   if (older_) {
     for (const ChunkExtent& chunk : slab.chunks) {
       slab.older.push_back(older_->range_of(chunk, chunker_.entries()));
@@ -87,10 +93,12 @@ Result<void> NarIngest::read_more(Slab& slab) {
   }
   if (shared_.cpu != nullptr) CHUNKER_TRY_VOID(shared_.cpu->pass(0));
   const std::size_t old_size = slab.bytes.size();
-  slab.bytes.resize(old_size + kSlabBytes);
+  const std::size_t wanted = shared_.memory.slab_bytes;
+  CHUNKER_TRY_VOID(budget_.check_buffer(old_size + wanted));
+  budget_.retrying([&] { slab.bytes.resize(old_size + wanted); });
   CHUNKER_TRY(const std::size_t count, input_->read(slab.bytes.span().subspan(old_size)));
   slab.bytes.resize(old_size + count);
-  is_read_ = count < kSlabBytes;
+  is_read_ = count < wanted;
   const std::size_t final_bytes = normalize(slab);
   CHUNKER_TRY_VOID(
       chunker_.feed(slab.bytes.view().subspan(slab.fresh_end, final_bytes), slab.chunks));
@@ -98,6 +106,27 @@ Result<void> NarIngest::read_more(Slab& slab) {
   if (slab.offset_bytes == 0) CHUNKER_TRY_VOID(check_is_nar(slab.bytes));
   if (is_read_) CHUNKER_TRY_VOID(chunker_.finish(slab.chunks));
   shared_.progress.add_bytes(count);
+  return {};
+}
+
+/// Room for one slab: with nothing certain in what was left over, a whole chunk and its look-ahead wait there. Where
+/// chunks may be huge it grows when they are.
+std::size_t NarIngest::slab_room() const noexcept {
+  return static_cast<std::size_t>(std::min(chunker_.bytes_kept_max(), kKeptAtOnce)) +
+         shared_.memory.slab_bytes + kHeldBackBytes;
+}
+
+/// The lists grow with the NAR; encoded they are there twice.
+Result<void> NarIngest::reserve_lists() {
+  if (!budget_.is_limited()) return {};
+  std::size_t bytes = chunker_.entries().size() * kEntryBytes +
+                      chunk_count_ * (sizeof(ChunkReference) + sizeof(Digest));
+  if (normalizer_) bytes += normalizer_->found().positions.size() * sizeof(References::Position);
+  bytes *= 2;
+  if (bytes <= kNarListBytes + lists_.bytes()) return {};
+  // The new ones first: what is taken back meanwhile may be another's by then.
+  CHUNKER_TRY(auto more, budget_.reserve(2 * bytes));
+  lists_ = std::move(more);
   return {};
 }
 

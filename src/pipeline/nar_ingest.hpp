@@ -17,6 +17,7 @@
 #include "pipeline/cpu_use.hpp"
 #include "pipeline/frame_builder.hpp"
 #include "pipeline/input.hpp"
+#include "pipeline/memory_plan.hpp"
 #include "pipeline/nar_hashes.hpp"
 #include "pipeline/older_version.hpp"
 #include "pipeline/pool.hpp"
@@ -64,7 +65,7 @@ struct IngestShared {
   std::optional<refs::ReferenceNormalizer>
       normalizer;  ///< At the beginning of a stream; to be copied.
   bool deltas;
-  unsigned threads;
+  const IngestMemory& memory;
   std::stop_token stop;
   CpuUse* cpu;  ///< Null if nothing is asked of it.
   ProgressMeter& progress;
@@ -106,6 +107,8 @@ class NarIngest {
  private:
   Result<void> open();
   Result<void> find_older_version();
+  [[nodiscard]] std::size_t slab_room() const noexcept;
+  Result<void> reserve_lists();
   void take_rest(Slab& slab);
   Result<void> fill(Slab& slab);
   Result<void> read_more(Slab& slab);
@@ -121,16 +124,19 @@ class NarIngest {
   void fail(Error error);
 
   const IngestShared& shared_;
+  MemoryBudget& budget_;
   IngestOrder order_;
   std::unique_ptr<Input> input_;
   std::optional<refs::ReferenceNormalizer> normalizer_;
   NarAwareChunker chunker_;
-  ByteBuffer carry_;           ///< What lies behind the last chunk.
-  std::size_t carry_cut_ = 0;  ///< How much of it the chunker has seen.
+  MemoryBudget::Reservation lists_;  ///< Beyond what is planned for.
+  ByteBuffer carry_;                 ///< What lies behind the last chunk.
+  std::size_t carry_cut_ = 0;        ///< How much of it the chunker has seen.
   std::uint64_t carry_offset_ = 0;
   std::string package_;
   std::shared_ptr<const OlderVersion> older_;
   bool is_read_ = false;
+  std::size_t chunk_count_ = 0;
   NarHashes::Stream sha256_;
   Manifest manifest_;
   std::vector<Digest> waits_for_;

@@ -66,10 +66,23 @@ Result<void> NarRestore::begin() {
     return base::fail(ErrorCode::invalid_argument, "the range lies outside the NAR",
                       head.nar_bytes);
   }
+  CHUNKER_TRY_VOID(reserve_lists(head));
   CHUNKER_TRY(chunks_, store::read_chunk_list(shared_.parts, head));
   CHUNKER_TRY(references_, store::read_references(shared_.parts, head));
   if (range) narrow(*range);
   return order_.on_begin ? order_.on_begin(head.nar_bytes) : Result<void>();
+}
+
+/// Encoded and decoded: what a reference takes here is a few times what it takes there.
+Result<void> NarRestore::reserve_lists(const store::ManifestHead& head) {
+  constexpr std::uint64_t kDecodedTimes = 8;
+  MemoryBudget& budget = *shared_.parts.memory;
+  if (!budget.is_limited()) return {};
+  std::uint64_t bytes = 2 * head.chunk_list.raw_bytes;
+  bytes += (1 + kDecodedTimes) * (head.hash_list.raw_bytes + head.position_list.raw_bytes);
+  if (bytes <= kNarListBytes) return {};
+  CHUNKER_TRY(lists_, budget.reserve(static_cast<std::size_t>(bytes)));
+  return {};
 }
 
 /// Leaves out what lies outside `range`.

@@ -15,11 +15,13 @@
 #include "chunker/error.hpp"
 #include "chunker/restore.hpp"
 #include "chunker/sink.hpp"
+#include "pipeline/memory_plan.hpp"
 #include "pipeline/nar_hashes.hpp"
 #include "pipeline/pool.hpp"
 #include "pipeline/progress.hpp"
 #include "refs/references.hpp"
 #include "store/frame_reader.hpp"
+#include "store/manifest_format.hpp"
 #include "store/parts.hpp"
 
 namespace chunker::pipeline {
@@ -46,7 +48,7 @@ struct FrameRun {
 /// What all NARs of one restore share.
 struct RestoreShared {
   Store::Parts& parts;
-  unsigned threads;
+  const RestoreMemory& memory;
   std::stop_token stop;
   ProgressMeter* progress;  ///< May be absent.
   Pool<FrameRun>& runs;
@@ -89,6 +91,7 @@ class NarRestore {
  private:
   Result<void> plan_pieces(FrameRun& run);
   Result<void> begin();
+  Result<void> reserve_lists(const store::ManifestHead& head);
   void narrow(ByteRange range);
   Result<void> locate_ahead();
   Result<void> decode_frame(FrameRun& run);
@@ -101,6 +104,7 @@ class NarRestore {
   const RestoreShared& shared_;
   NarOrder order_;
   bool begun_ = false;
+  MemoryBudget::Reservation lists_;  ///< Beyond what is planned for.
   std::vector<ChunkReference> chunks_;
   References references_;
   std::size_t located_ = 0;  ///< Chunks looked up so far.

@@ -23,9 +23,6 @@ namespace {
 using pipeline::NarOrder;
 using pipeline::RestoreShared;
 
-/// NARs that go through the same stages at once: enough for their hashes to keep each other company.
-constexpr std::size_t kNarsPerThread = 8;
-
 NarOrder file_order(const Digest& nar_sha256, const std::filesystem::path& path) {
   NarOrder order;
   order.nar_sha256 = nar_sha256;
@@ -41,27 +38,29 @@ NarOrder file_order(const Digest& nar_sha256, const std::filesystem::path& path)
 
 /// Runs `work` with everything that restoring shares.
 template <class Work>
-void with_shared(const Store& store, const RestoreOptions& options,
-                 pipeline::ProgressMeter* progress, Work&& work) {
+Result<void> with_shared(const Store& store, std::size_t nars, const RestoreOptions& options,
+                         pipeline::ProgressMeter* progress, Work&& work) {
   Store::Parts& parts = store.parts();
+  CHUNKER_TRY(const auto memory,
+              pipeline::plan_restore(*parts.memory, pipeline::thread_count(options.threads), nars));
   const std::shared_lock reading(parts.reading);
   pipeline::Pool<pipeline::FrameRun> runs;
-  pipeline::NarHashes hashes;
+  pipeline::NarHashes hashes(memory.hash_bytes_max);
   tbb::enumerable_thread_specific<store::FrameReader> readers(
       [&parts] { return store::FrameReader(parts); });
-  work(RestoreShared{parts, pipeline::thread_count(options.threads), options.stop, progress, runs,
-                     hashes, readers});
+  work(RestoreShared{parts, memory, options.stop, progress, runs, hashes, readers});
+  return {};
 }
 
 Result<void> restore_one(const Store& store, const RestoreOptions& options, NarOrder order) {
   Result<void> result;
   order.on_end = [&result](Result<void> ended) { result = std::move(ended); };
   std::optional<NarOrder> next(std::move(order));
-  with_shared(store, options, nullptr, [&](const RestoreShared& shared) {
-    pipeline::for_each_in_order(shared.threads, 1, [&](std::size_t) {
+  CHUNKER_TRY_VOID(with_shared(store, 1, options, nullptr, [&](const RestoreShared& shared) {
+    pipeline::for_each_in_order(shared.memory.threads, 1, [&](std::size_t) {
       pipeline::restore_nars(shared, 1, [&] { return std::exchange(next, std::nullopt); });
     });
-  });
+  }));
   return result;
 }
 
@@ -125,13 +124,15 @@ Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
     };
     return order;
   };
-  with_shared(store, options, &progress, [&](const RestoreShared& shared) {
-    const std::size_t nars_max =
-        std::clamp<std::size_t>(jobs.size() / shared.threads, 1, kNarsPerThread);
-    pipeline::for_each_in_order(shared.threads, shared.threads, [&](std::size_t) {
-      pipeline::restore_nars(shared, nars_max, next_order);
-    });
-  });
+  CHUNKER_TRY_VOID(
+      with_shared(store, jobs.size(), options, &progress, [&](const RestoreShared& shared) {
+        const unsigned threads = shared.memory.threads;
+        const std::size_t nars_max =
+            std::clamp<std::size_t>(jobs.size() / threads, 1, shared.memory.nars_max);
+        pipeline::for_each_in_order(threads, threads, [&](std::size_t) {
+          pipeline::restore_nars(shared, nars_max, next_order);
+        });
+      }));
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return {};
 }

@@ -10,8 +10,6 @@
 namespace chunker::pipeline {
 namespace {
 
-constexpr std::size_t kRunsPerThread = 3;
-
 class RestoreStages {
  public:
   RestoreStages(const RestoreShared& shared, std::size_t nars_max, const NextOrder& next_order)
@@ -68,7 +66,7 @@ void RestoreStages::run() {
   // Isolated: a thread that waits here must not begin other NARs on top of these.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_pipeline(
-        kRunsPerThread * shared_.threads,
+        shared_.memory.runs_per_pipeline,
         tbb::make_filter<void, FrameRun*>(filter_mode::serial_in_order,
                                           [this](tbb::flow_control& flow) { return plan(flow); }) &
             tbb::make_filter<FrameRun*, FrameRun*>(filter_mode::parallel,

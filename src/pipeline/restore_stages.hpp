@@ -16,7 +16,7 @@ using NextOrder = std::function<std::optional<NarOrder>()>;
 /// Returns when all have ended.
 /// Threads: those of the TBB arena it is called in; many calls may share one.
 /// Errors:  each NAR's go to its order; std::bad_alloc where not even a NAR can be begun.
-/// Cost:    three frames per thread, and what waits in NarHashes.
+/// Cost:    as many frames as RestoreMemory says, and what waits in NarHashes.
 void restore_nars(const RestoreShared& shared, std::size_t nars_max, const NextOrder& next_order);
 
 }  // namespace chunker::pipeline

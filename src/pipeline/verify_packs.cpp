@@ -5,6 +5,7 @@
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
+#include "pipeline/memory_plan.hpp"
 #include "pipeline/progress.hpp"
 #include "pipeline/verify_findings.hpp"
 #include "pipeline/workers.hpp"
@@ -32,7 +33,7 @@ class PackChecks {
       : parts_(parts), options_(options), findings_(findings) {}
 
   Result<void> check_listing();
-  void check_all(const OnProgress& on_progress);
+  Result<void> check_all(const OnProgress& on_progress);
   CheckedPacks take();
 
  private:
@@ -219,14 +220,17 @@ void PackChecks::check_pack(const PackEntry& pack, ProgressMeter& progress) {
   if (!checked) findings_.problem(std::move(checked).error().within(pack.key));
 }
 
-void PackChecks::check_all(const OnProgress& on_progress) {
+Result<void> PackChecks::check_all(const OnProgress& on_progress) {
   std::uint64_t bytes_total = 0;
   for (const PackEntry& pack : packs_) bytes_total += pack.blob_bytes;
   ProgressMeter progress(on_progress, packs_.size(), bytes_total);
-  for_each_in_order(thread_count(options_.threads), packs_.size(), [&](std::size_t i) {
+  CHUNKER_TRY(const auto memory, plan_threads(*parts_.memory, thread_count(options_.threads),
+                                              store::FrameReader::kBytesExpected));
+  for_each_in_order(memory.threads, packs_.size(), [&](std::size_t i) {
     check_pack(packs_[i], progress);
     progress.add_file();
   });
+  return {};
 }
 
 CheckedPacks PackChecks::take() {
@@ -246,7 +250,7 @@ Result<CheckedPacks> check_packs(Store::Parts& parts, const VerifyOptions& optio
                                  Findings& findings, const OnProgress& on_progress) {
   PackChecks checks(parts, options, findings);
   CHUNKER_TRY_VOID(checks.check_listing());
-  checks.check_all(on_progress);
+  CHUNKER_TRY_VOID(checks.check_all(on_progress));
   CHUNKER_TRY_VOID(findings.go_on());
   return checks.take();
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <list>
-#include <new>
 #include <string>
 
 #include "base/mutex.hpp"
@@ -147,7 +146,8 @@ void MemoryBudget::let_go(std::size_t bytes) noexcept {
 MemoryBudget::Evictor MemoryBudget::add_evictor(Evict evict) {
   const base::Lock lock(state_->evicting);
   const std::uint64_t number = state_->next_number++;
-  state_->evictors.push_back({number, std::move(evict)});
+  // What was made last may stand on what was made before.
+  state_->evictors.push_front({number, std::move(evict)});
   return Evictor(*this, number);
 }
 
@@ -174,12 +174,7 @@ ByteBuffer MemoryBudget::allocate(std::size_t bytes) {
     buffer.reserve(bytes);
     return buffer;
   };
-  try {
-    return once();
-  } catch (const std::bad_alloc&) {
-    evict();
-  }
-  return once();
+  return retrying(once);
 }
 
 Result<void> MemoryBudget::check_buffer(std::uint64_t bytes) const {

@@ -62,25 +62,42 @@ std::shared_ptr<DecodedFrame> FrameCache::find(const ChunkLocation& location) {
   return place->second->frame;
 }
 
+FrameCache::FrameCache(MemoryBudget& budget)
+    : budget_(budget),
+      evictor_(budget.add_evictor([this](std::size_t bytes) { shrink_by(bytes); })) {}
+
 void FrameCache::clear() {
   const base::Lock lock(mutex_);
-  places_.clear();
-  entries_.clear();
-  bytes_ = 0;
+  while (!entries_.empty()) drop_oldest();
+}
+
+void FrameCache::shrink_by(std::size_t bytes) {
+  const base::Lock lock(mutex_);
+  const std::uint64_t before = bytes_;
+  while (!entries_.empty() && before - bytes_ < bytes) drop_oldest();
+}
+
+void FrameCache::drop_oldest() {
+  const std::size_t bytes = entries_.back().frame->held_bytes();
+  bytes_ -= bytes;
+  budget_.let_go(bytes);
+  places_.erase(entries_.back().key);
+  entries_.pop_back();
 }
 
 void FrameCache::keep(const ChunkLocation& location, std::shared_ptr<DecodedFrame> frame) {
   const base::Lock lock(mutex_);
   const Key key = key_of(location);
   if (places_.contains(key)) return;
-  bytes_ += frame->held_bytes();
+  const std::size_t bytes = frame->held_bytes();
+  while (!budget_.try_keep(bytes)) {
+    if (entries_.empty()) return;
+    drop_oldest();
+  }
+  bytes_ += bytes;
   entries_.push_front({key, std::move(frame)});
   places_.emplace(key, entries_.begin());
-  while (bytes_ > kBytesMax && entries_.size() > 1) {
-    bytes_ -= entries_.back().frame->held_bytes();
-    places_.erase(entries_.back().key);
-    entries_.pop_back();
-  }
+  while (bytes_ > kBytesMax && entries_.size() > 1) drop_oldest();
 }
 
 }  // namespace chunker::store

@@ -9,6 +9,7 @@
 #include "base/mutex.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/hash.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/scratch_pool.hpp"
 #include "delta/window_sample.hpp"
 #include "store/index.hpp"
@@ -22,7 +23,7 @@ class DecodedFrame {
 
   [[nodiscard]] Bytes raw() const noexcept { return raw_.bytes(); }
   /// The memory it takes: a buffer of the pool may be larger than what is in it.
-  [[nodiscard]] std::uint64_t held_bytes() const noexcept { return raw_.bytes().capacity(); }
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return raw_.bytes().capacity(); }
   /// The bytes of one chunk. Errors and cost: those of chunk_in_frame(), the first time.
   [[nodiscard]] Result<Bytes> chunk(const Digest& digest, const ChunkLocation& location,
                                     const HashAlgorithm& hash) CHUNKER_EXCLUDES(mutex_);
@@ -46,10 +47,15 @@ class DecodedFrame {
 /// Owns:    the frames.
 /// Threads: shared.
 /// Errors:  none.
-/// Cost:    up to kBytesMax of memory, once there are deltas; a short lock per look-up.
+/// Cost:    up to kBytesMax of memory, once there are deltas, or what the budget has left; a short lock per look-up.
 class FrameCache {
  public:
   static constexpr std::uint64_t kBytesMax = 32 << 20;
+
+  explicit FrameCache(MemoryBudget& budget);
+  ~FrameCache() { clear(); }
+  FrameCache(const FrameCache&) = delete;
+  FrameCache& operator=(const FrameCache&) = delete;
 
   /// The frame that `location` lies in; null if it is not kept.
   [[nodiscard]] std::shared_ptr<DecodedFrame> find(const ChunkLocation& location)
@@ -72,10 +78,15 @@ class FrameCache {
     return {location.pack, location.payload_offset};
   }
 
+  void drop_oldest() CHUNKER_REQUIRES(mutex_);
+  void shrink_by(std::size_t bytes) CHUNKER_EXCLUDES(mutex_);
+
+  MemoryBudget& budget_;
   base::Mutex mutex_;
   std::list<Entry> entries_ CHUNKER_GUARDED_BY(mutex_);  ///< Used last first.
   std::map<Key, std::list<Entry>::iterator> places_ CHUNKER_GUARDED_BY(mutex_);
   std::uint64_t bytes_ CHUNKER_GUARDED_BY(mutex_) = 0;
+  MemoryBudget::Evictor evictor_;  ///< Last: what it calls is still there when it ends.
 };
 
 /// The bytes of one chunk inside a decoded frame, verified.

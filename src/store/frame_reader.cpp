@@ -29,8 +29,21 @@ Result<void> check(const ChunkLocation& location, const std::string& key) {
 Result<void> FrameReader::load(const ChunkLocation& location) {
   if (held_ && held_->same_frame(location)) return {};
   held_.reset();
-  CHUNKER_TRY_VOID(decode(location, raw_, 0));
+  CHUNKER_TRY_VOID(reserve_for_large(location));
+  CHUNKER_TRY_VOID(parts_->memory->retrying([&] { return decode(location, raw_, 0); }));
   held_ = location;
+  return {};
+}
+
+/// Of a budget that has a limit: what an index says is no reason to allocate.
+Result<void> FrameReader::reserve_for_large(const ChunkLocation& location) {
+  large_ = {};
+  if (!parts_->memory->is_limited()) return {};
+  const std::uint64_t bytes = std::max(location.frame_raw_bytes, location.payload_bytes);
+  if (bytes <= kFrameBytesExpected) return {};
+  CHUNKER_TRY_VOID(parts_->memory->check_buffer(bytes));
+  // The frame lives on with whoever takes it, while the next one is decoded.
+  CHUNKER_TRY(large_, parts_->memory->reserve(3 * static_cast<std::size_t>(bytes)));
   return {};
 }
 

@@ -16,11 +16,16 @@ namespace chunker::store {
 /// Reads frames and takes verified chunks out of them; gets what delta frames need on the way.
 /// Owns:    its codec contexts, and buffers of the store's ScratchPool until its end.
 /// Threads: movable; one per worker.
-/// Errors:  store_chunk_missing (pack gone), store_corrupt, codec_*, digest_mismatch, io_*.
+/// Errors:  store_chunk_missing (pack gone), store_corrupt, codec_*, digest_mismatch, io_*, memory_limit_exceeded.
 /// Cost:    one read per frame that is not the one held already; for a delta frame also those of its base, of
 ///          which the store's FrameCache keeps the last ones.
 class FrameReader {
  public:
+  /// Frames have seldom more, and whoever makes a reader reserves kBytesExpected. It reserves itself for a larger one.
+  static constexpr std::size_t kFrameBytesExpected = 2 << 20;
+  /// What was read and what is decoded, a base, and zstd's context.
+  static constexpr std::size_t kBytesExpected = 2 * kFrameBytesExpected + (4 << 20);
+
   explicit FrameReader(Store::Parts& parts)
       : parts_(&parts), payload_(parts.scratch), base_(parts.scratch), raw_(parts.scratch) {}
 
@@ -42,6 +47,7 @@ class FrameReader {
   }
 
  private:
+  [[nodiscard]] Result<void> reserve_for_large(const ChunkLocation& location);
   [[nodiscard]] Result<void> decode(const ChunkLocation& location, ScratchBuffer& raw,
                                     unsigned depth);
   [[nodiscard]] Result<void> decode_payload(const ChunkLocation& location, Bytes payload,
@@ -52,6 +58,7 @@ class FrameReader {
                                                                  unsigned depth);
 
   Store::Parts* parts_;
+  MemoryBudget::Reservation large_;  ///< For a frame beyond kFrameBytesExpected.
   CompressionScratch scratch_;
   ScratchBuffer payload_;
   ScratchBuffer base_;

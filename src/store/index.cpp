@@ -15,8 +15,10 @@ namespace format = index_format;
 Index::Index(std::unique_ptr<IndexDatabase> database) : database_(std::move(database)) {}
 Index::~Index() = default;
 
-Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& directory, Access access) {
-  CHUNKER_TRY(auto database, IndexDatabase::open(directory, access == Access::write));
+Result<std::unique_ptr<Index>> Index::open(const std::filesystem::path& directory, Access access,
+                                           std::shared_ptr<MemoryBudget> memory) {
+  CHUNKER_TRY(auto database,
+              IndexDatabase::open(directory, access == Access::write, std::move(memory)));
   return std::unique_ptr<Index>(new Index(std::move(database)));
 }
 

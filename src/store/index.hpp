@@ -13,6 +13,7 @@
 #include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
+#include "chunker/memory_budget.hpp"
 #include "delta/similarity.hpp"
 #include "store/pack.hpp"
 
@@ -73,9 +74,10 @@ class Index {
   enum class Access : std::uint8_t { read, write };
 
   /// Opens, and for writing creates, the database in `directory`. Several readers and one writer at
-  /// a time; a reader sees what was there when it opened.
-  [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::filesystem::path& directory,
-                                                           Access access);
+  /// a time; a reader sees what was there when it opened. With a budget it counts there, and its cache makes way.
+  [[nodiscard]] static Result<std::unique_ptr<Index>> open(
+      const std::filesystem::path& directory, Access access,
+      std::shared_ptr<MemoryBudget> memory = {});
   /// Flushes, so that a closed index is compact; what a crash keeps from that is done at next opening.
   ~Index();
 

@@ -89,12 +89,13 @@ std::pair<std::string, std::uintmax_t> journal_state(const fs::path& directory) 
 // Opens what a writer may be changing at the same time: files vanish while they are opened, and RocksDB
 // would even miss recent writes whose log was replaced by a file behind its back. So it is opened again
 // until nothing changed meanwhile.
-Result<std::unique_ptr<rocksdb::DB>> open_for_reading(const fs::path& directory) {
+Result<std::unique_ptr<rocksdb::DB>> open_for_reading(const fs::path& directory,
+                                                      const IndexMemory& memory) {
   for (int attempt = 1;; ++attempt) {
     const auto before = journal_state(directory);
     rocksdb::DB* database = nullptr;
     const auto status =
-        rocksdb::DB::OpenForReadOnly(index_options(false), directory.string(), &database);
+        rocksdb::DB::OpenForReadOnly(index_options(false, memory), directory.string(), &database);
     std::unique_ptr<rocksdb::DB> opened(database);
     if (status.ok() && journal_state(directory) == before) return opened;
     if (attempt == kOpenAttempts) {
@@ -106,9 +107,10 @@ Result<std::unique_ptr<rocksdb::DB>> open_for_reading(const fs::path& directory)
   }
 }
 
-Result<std::unique_ptr<rocksdb::DB>> open_for_update(const fs::path& directory) {
+Result<std::unique_ptr<rocksdb::DB>> open_for_update(const fs::path& directory,
+                                                     const IndexMemory& memory) {
   rocksdb::DB* database = nullptr;
-  const auto status = rocksdb::DB::Open(index_options(true), directory.string(), &database);
+  const auto status = rocksdb::DB::Open(index_options(true, memory), directory.string(), &database);
   std::unique_ptr<rocksdb::DB> opened(database);
   if (!status.ok()) return std::unexpected(error_of(status, directory));
   return opened;
@@ -135,9 +137,13 @@ std::string end_of(std::string_view prefix) {
 
 }  // namespace
 
-IndexDatabase::IndexDatabase(fs::path directory, std::optional<resource::FileLock> lock,
+IndexDatabase::IndexDatabase(fs::path directory, std::unique_ptr<IndexMemory> memory,
+                             std::optional<resource::FileLock> lock,
                              std::unique_ptr<rocksdb::DB> database)
-    : directory_(std::move(directory)), lock_(std::move(lock)), database_(std::move(database)) {}
+    : directory_(std::move(directory)),
+      memory_(std::move(memory)),
+      lock_(std::move(lock)),
+      database_(std::move(database)) {}
 
 IndexDatabase::~IndexDatabase() {
   if (!lock_) return;
@@ -147,7 +153,8 @@ IndexDatabase::~IndexDatabase() {
 }
 
 Result<std::unique_ptr<IndexDatabase>> IndexDatabase::open(const fs::path& directory,
-                                                           bool for_writing) {
+                                                           bool for_writing,
+                                                           std::shared_ptr<MemoryBudget> budget) {
   CHUNKER_TRY(const bool exists, is_there(directory));
   std::optional<resource::FileLock> lock;
   if (for_writing) {
@@ -157,10 +164,11 @@ Result<std::unique_ptr<IndexDatabase>> IndexDatabase::open(const fs::path& direc
     return fail(ErrorCode::store_not_found, "there is no index; run chunker rebuild-index",
                 Error::kNoOffset, directory.string());
   }
-  CHUNKER_TRY(auto database,
-              for_writing ? open_for_update(directory) : open_for_reading(directory));
+  CHUNKER_TRY(auto memory, IndexMemory::make(std::move(budget), for_writing));
+  CHUNKER_TRY(auto database, for_writing ? open_for_update(directory, *memory)
+                                         : open_for_reading(directory, *memory));
   std::unique_ptr<IndexDatabase> index(
-      new IndexDatabase(directory, std::move(lock), std::move(database)));
+      new IndexDatabase(directory, std::move(memory), std::move(lock), std::move(database)));
   CHUNKER_TRY_VOID(index->check_version());
   return index;
 }

@@ -13,7 +13,9 @@
 
 #include "base/mutex.hpp"
 #include "chunker/error.hpp"
+#include "chunker/memory_budget.hpp"
 #include "resource/file.hpp"
+#include "store/index_memory.hpp"
 
 namespace chunker::store {
 
@@ -23,12 +25,13 @@ namespace chunker::store {
 /// Threads: shared.
 /// Errors:  store_not_found (no database there), store_locked, store_corrupt with the cure and RocksDB's
 ///          message, store_version, io_*.
-/// Cost:    at most 16 MiB of cached blocks, and 16 MiB of unflushed writes.
+/// Cost:    at most 16 MiB of cached blocks, and 16 MiB of unflushed writes; less within a budget (index_memory.hpp).
 class IndexDatabase {
  public:
   /// A reader writes nothing at all, so it works where it may only read.
   [[nodiscard]] static Result<std::unique_ptr<IndexDatabase>> open(
-      const std::filesystem::path& directory, bool for_writing);
+      const std::filesystem::path& directory, bool for_writing,
+      std::shared_ptr<MemoryBudget> memory = nullptr);
   ~IndexDatabase();
 
   [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const;
@@ -52,11 +55,12 @@ class IndexDatabase {
   [[nodiscard]] base::Mutex& update_mutex() noexcept { return update_mutex_; }
 
  private:
-  IndexDatabase(std::filesystem::path directory, std::optional<resource::FileLock> lock,
-                std::unique_ptr<rocksdb::DB> database);
+  IndexDatabase(std::filesystem::path directory, std::unique_ptr<IndexMemory> memory,
+                std::optional<resource::FileLock> lock, std::unique_ptr<rocksdb::DB> database);
   [[nodiscard]] Result<void> check_version();
 
   const std::filesystem::path directory_;
+  const std::unique_ptr<IndexMemory> memory_;
   const std::optional<resource::FileLock> lock_;  ///< There if it was opened for writing.
   std::unique_ptr<rocksdb::DB> database_;
   base::Mutex update_mutex_;

@@ -1,6 +1,5 @@
 #include "store/index_options.hpp"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -13,9 +12,6 @@
 namespace chunker::store {
 namespace {
 
-constexpr std::size_t kBlockCacheBytes = 16 << 20;
-constexpr std::size_t kWriteBufferBytes = 8 << 20;
-constexpr int kWriteBuffers = 2;
 constexpr int kOpenFilesMax = 128;
 constexpr double kBloomBitsPerKey =
     10;  // One look-up in a hundred for an absent key reads a block.
@@ -30,9 +26,9 @@ class NoLog final : public rocksdb::Logger {
 // Digests are random, so neither an index nor a filter over all of them may have to fit into memory: both
 // are cut into blocks of their own that share the cache with the data. Without this, look-ups of absent keys
 // fell from 131 k/s to 1.3 k/s in 256 MB.
-rocksdb::BlockBasedTableOptions table_options() {
+rocksdb::BlockBasedTableOptions table_options(const IndexMemory& memory) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  table.block_cache = memory.block_cache();
   table.cache_index_and_filter_blocks = true;
   table.pin_top_level_index_and_filter = true;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
@@ -50,15 +46,15 @@ rocksdb::CompressionType compression() {
 
 }  // namespace
 
-rocksdb::Options index_options(bool for_writing) {
+rocksdb::Options index_options(bool for_writing, const IndexMemory& memory) {
   rocksdb::Options options;
   options.create_if_missing = for_writing;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options()));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(memory)));
   options.compression = compression();
   options.max_file_opening_threads =
       1;  // A thread costs more than it saves on the few files of an index.
-  options.write_buffer_size = kWriteBufferBytes;
-  options.max_write_buffer_number = kWriteBuffers;
+  options.write_buffer_size = memory.write_buffer_bytes();
+  options.max_write_buffer_number = IndexMemory::kWriteBuffers;
   options.level_compaction_dynamic_level_bytes =
       true;                                 // At most a tenth of the bytes are superseded.
   options.target_file_size_multiplier = 2;  // Fewer descriptors for big indexes.

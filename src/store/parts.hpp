@@ -7,9 +7,11 @@
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "chunker/memory_budget.hpp"
 #include "chunker/scratch_pool.hpp"
 #include "chunker/store.hpp"
 #include "resource/file.hpp"
@@ -22,6 +24,10 @@ namespace chunker {
 /// An open store, for the floors above: what Store hides.
 /// Threads: shared.
 struct Store::Parts {
+  explicit Parts(std::shared_ptr<MemoryBudget> memory_budget = nullptr)
+      : memory(memory_budget ? std::move(memory_budget) : std::make_shared<MemoryBudget>()) {}
+
+  const std::shared_ptr<MemoryBudget> memory;  ///< Of everything here, and of what works here.
   std::filesystem::path directory;
   StoreOptions options;  ///< With the layout and hash that the store really has.
   std::unique_ptr<store::BlobStore> blobs;
@@ -37,9 +43,9 @@ struct Store::Parts {
   bool unsettled = false;
 
   /// Buffers for frames, compressed and decoded, of all that reads and writes here.
-  ScratchPool scratch;
+  ScratchPool scratch{ScratchPool::kHeldBytesMax, memory};
   /// What deltas were decoded with last.
-  store::FrameCache base_frames;
+  store::FrameCache base_frames{*memory};
 
   /// Errors: io_unavailable after a change that failed half-way: opening again brings packs and index
   /// together.

@@ -183,7 +183,7 @@ Result<void> replay(Store::Parts& parts) {
   parts.index.reset();
   const auto directory = parts.directory / "index";
   CHUNKER_TRY_VOID(replace_index(*parts.blobs, directory));
-  CHUNKER_TRY(parts.index, Index::open(directory, Index::Access::write));
+  CHUNKER_TRY(parts.index, Index::open(directory, Index::Access::write, parts.memory));
   parts.forget_caches();
   return {};
 }

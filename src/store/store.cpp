@@ -68,7 +68,7 @@ Result<void> open_for_writing(Store::Parts& parts) {
   if (!std::filesystem::exists(index, error)) {
     CHUNKER_TRY_VOID(store::replace_index(*parts.blobs, index));
   }
-  CHUNKER_TRY(parts.index, Index::open(index, Index::Access::write));
+  CHUNKER_TRY(parts.index, Index::open(index, Index::Access::write, parts.memory));
   return store::reconcile(parts);
 }
 
@@ -87,7 +87,7 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   for (const CompressionCodec& codec : options.codecs->codecs()) {
     base::warn_if_deprecated(codec.info());
   }
-  auto parts = std::make_unique<Parts>();
+  auto parts = std::make_unique<Parts>(options.memory_budget);
   parts->directory = directory;
   parts->options = std::move(options);
   CHUNKER_TRY_VOID(take_locks(*parts));
@@ -97,7 +97,7 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   if (parts->options.access == StoreAccess::write) {
     CHUNKER_TRY_VOID(open_for_writing(*parts));
   } else {
-    CHUNKER_TRY(parts->index, Index::open(directory / "index", Index::Access::read));
+    CHUNKER_TRY(parts->index, Index::open(directory / "index", Index::Access::read, parts->memory));
   }
   return Store(std::move(parts));
 }
