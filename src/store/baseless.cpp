@@ -76,8 +76,8 @@ Result<void> forget_baseless(BlobStore& blobs, Index& index,
   // Again while something was found: a delta that is forgotten may itself have been a base.
   for (std::size_t found_before = 1; found_before != search.found_count();) {
     found_before = search.found_count();
+    // Those that go, too: they do so one after the other, and nobody may be stopped between a base and its deltas.
     CHUNKER_TRY_VOID(index.for_each_pack([&](const PackEntry& pack) -> Result<void> {
-      if (going.contains(pack.number)) return {};
       const auto directory = read_pack_directory(blobs, pack.key, pack.blob_bytes);
       return directory ? search.look_into(pack, *directory) : Result<void>();
     }));

@@ -4,6 +4,7 @@
 #include "pipeline/delta_encoder.hpp"
 #include "pipeline/older_version.hpp"
 #include "pipeline/store_fixture.hpp"
+#include "store/blob_failing.hpp"
 #include "store/pack.hpp"
 #include "store/pack_writer.hpp"
 #include "store/parts.hpp"
@@ -288,6 +289,25 @@ TEST_F(Deltas, GcForgetsGarbageThatLosesItsBase) {
   ASSERT_OK(take_in_version(*store, 1));
   EXPECT_EQ(give_back(*store, name_of_version(1)).value_or(""), nar_of_version(1));
   EXPECT_EQ(give_back(*store, "large.nar").value_or(""), large);
+}
+
+// Both packs go, and a crash comes between them: what is left of the delta must be stored anew, too.
+TEST_F(Deltas, GcThatIsCutOffLeavesNoneWithoutItsBase) {
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    for (const unsigned version : {0U, 1U}) ASSERT_OK(take_in_version(*store, version));
+    ASSERT_OK(store->remove(std::vector<std::string>{name_of_version(0), name_of_version(1)}));
+    auto& blobs = store->parts().blobs;
+    blobs = std::make_unique<store::FailingBlobStore>(
+        std::move(blobs), store::fault_at(store::BlobOperation::remove, 2));
+    ASSERT_FALSE(collect_garbage(*store, {.garbage_min = 0}));
+  }
+  auto store = open();
+  ASSERT_OK(store);
+  expect_clean(*store);
+  ASSERT_OK(take_in_version(*store, 1));
+  EXPECT_EQ(give_back(*store, name_of_version(1)).value_or(""), nar_of_version(1));
 }
 
 TEST_F(Deltas, GcCopiesThemAsTheyAre) {
