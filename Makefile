@@ -1,8 +1,9 @@
 # The commands that people type; each does all its own set-up. What they do is in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage asan tsan fuzz bench format check-format install clean
+.PHONY: help demo test coverage asan tsan fuzz soak bench format check-format install clean
 
 SECONDS ?= 60
+MINUTES ?= 30
 RUNS ?= 3
 PREFIX ?= /usr/local
 
@@ -20,7 +21,7 @@ test: ## Installs what is needed, builds, and runs every test
 	@tools/test.sh dev
 	@tools/check_requirements.py --build build/dev
 
-coverage: ## Prints line coverage of src/ and include/
+coverage: ## Prints line coverage of src/ and include/, and fails below 90 %
 	@tools/install-dependencies.sh build test coverage
 	@tools/build.sh cov
 	@tools/test.sh cov
@@ -31,15 +32,19 @@ asan: ## Tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang 19)
 	@tools/build.sh asan
 	@tools/test.sh asan
 
-tsan: ## Tests under ThreadSanitizer (clang 19)
-	@tools/install-dependencies.sh build test clang
-	@tools/build.sh tsan
-	@tools/test.sh tsan
+tsan: ## Tests under ThreadSanitizer (clang 19, with a oneTBB built for it)
+	@tools/install-dependencies.sh build test clang tsan
+	@tools/tsan.sh
 
-fuzz: ## Fuzzes every target for SECONDS=60 each
+fuzz: ## Fuzzes every target for SECONDS=60 each, and counts that in doc/fuzzing.md
 	@tools/install-dependencies.sh build clang
 	@tools/build.sh fuzz
-	@tools/fuzz.sh build/fuzz $(SECONDS)
+	@tools/fuzz.py build/fuzz $(SECONDS)
+
+soak: ## Does anything to stores and kills the program at random, for MINUTES=30
+	@tools/install-dependencies.sh build
+	@tools/build.sh release
+	@test/cli/soak.py build/release/bin/chunker --minutes $(MINUTES)
 
 bench: ## Compares with borg, restic and casync on the files in CORPUS=DIR, RUNS=3 times
 	@tools/install-dependencies.sh build bench

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from kill_test import nar_of
+from killed_store import nar_of
 
 
 def fail(why: str) -> None:
