@@ -152,6 +152,7 @@ Result<void> look_for_losses(const std::filesystem::path& directory,
     // Damage may show only while it is read; it is about to be replaced.
     if (!compared && compared.error().code != ErrorCode::store_corrupt) return compared;
   }
+  CHUNKER_TRY_VOID(parts.index->forget_nameless());
   return losses.check_nars(hash.has_value());
 }
 

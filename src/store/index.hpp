@@ -112,11 +112,19 @@ class Index {
   /// The names of one NAR.
   [[nodiscard]] Result<std::vector<std::string>> names_of(const Digest& nar_sha256) const;
 
+  /// What becomes of a manifest that loses its last name. When many packs are replayed a later one may name it again:
+  /// of a name that was salvaged the record in between is gone.
+  enum class Nameless : std::uint8_t { forget, keep };
+
   /// Applies a pack's directory, record by record, as one atomic step, and gives the pack a number:
-  /// chunks and manifests are located in it, names are set, removals unset. A manifest that loses its
-  /// last name leaves the index. A pack that is known already keeps its number.
+  /// chunks and manifests are located in it, names are set, removals unset. A pack that is known already keeps its
+  /// number.
   [[nodiscard]] Result<void> add_pack(std::string_view key, std::uint64_t blob_bytes,
-                                      const PackDirectory& directory);
+                                      const PackDirectory& directory,
+                                      Nameless nameless = Nameless::forget);
+  /// Forgets the manifests without a name, for when nobody is about to give them one. Not atomic, but repeating it
+  /// completes it.
+  [[nodiscard]] Result<void> forget_nameless();
   /// Forgets a pack, and every chunk and manifest that is still located in it, as one atomic step.
   /// Names stay. An unknown pack is no error.
   [[nodiscard]] Result<void> forget_pack(std::string_view key, const PackDirectory& directory);

@@ -21,6 +21,9 @@ namespace {
 namespace format = index_format;
 using base::fail;
 
+/// Of what need not be one atomic step.
+constexpr std::size_t kBatchBytesMax = 4 << 20;
+
 Result<std::uint64_t> setting(const IndexDatabase& database, std::string_view name) {
   CHUNKER_TRY(const auto value, database.get(format::setting_key(name)));
   if (!value) return 0;
@@ -65,8 +68,11 @@ class PackUpdate {
     return {};
   }
 
-  /// Drops the manifests that have no name left. Call it once, last.
-  Result<rocksdb::WriteBatch> finish() && {
+  /// Call it once, last.
+  rocksdb::WriteBatch finish() && { return std::move(batch_); }
+
+  /// Drops the manifests that have no name left, once everything is added.
+  Result<void> forget_nameless() {
     std::set<Digest> named;
     for (const auto& [name, nar] : names_) {
       if (nar) named.insert(*nar);
@@ -77,7 +83,7 @@ class PackUpdate {
       const auto untouched = [this](const std::string& name) { return !names_.contains(name); };
       if (std::ranges::none_of(names_before, untouched)) batch_.Delete(format::manifest_key(nar));
     }
-    return std::move(batch_);
+    return {};
   }
 
  private:
@@ -111,7 +117,7 @@ void forget_entry(rocksdb::WriteBatch& batch, const PackEntry& pack) {
 }  // namespace
 
 Result<void> Index::add_pack(std::string_view key, std::uint64_t blob_bytes,
-                             const PackDirectory& directory) {
+                             const PackDirectory& directory, Nameless nameless) {
   const base::Lock lock(database_->update_mutex());
   CHUNKER_TRY(const auto known, pack(key));
   CHUNKER_TRY(const std::uint64_t next_pack, setting(*database_, format::kSettingNextPack));
@@ -127,7 +133,8 @@ Result<void> Index::add_pack(std::string_view key, std::uint64_t blob_bytes,
     CHUNKER_TRY_VOID(
         std::visit([&](const auto& kind) { return update.add(kind, payload_offset); }, record));
   }
-  CHUNKER_TRY(auto batch, std::move(update).finish());
+  if (nameless == Nameless::forget) CHUNKER_TRY_VOID(update.forget_nameless());
+  auto batch = std::move(update).finish();
   batch.Put(format::pack_key(key), format::encode(entry));
   batch.Put(format::pack_number_key(entry.number), key);
   if (!known) {
@@ -172,8 +179,22 @@ Result<void> Index::forget_chunks(std::span<const Digest> digests) {
   return database_->write(batch);
 }
 
+Result<void> Index::forget_nameless() {
+  const base::Lock lock(database_->update_mutex());
+  rocksdb::WriteBatch batch;
+  const auto forget_if_nameless = [&](const auto& entry) -> Result<void> {
+    CHUNKER_TRY(const auto names, names_of(entry.first));
+    if (names.empty()) batch.Delete(format::manifest_key(entry.first));
+    if (batch.GetDataSize() < kBatchBytesMax) return {};
+    CHUNKER_TRY_VOID(database_->write(batch));
+    batch.Clear();
+    return {};
+  };
+  CHUNKER_TRY_VOID(for_each_manifest(forget_if_nameless));
+  return database_->write(batch);
+}
+
 Result<void> Index::forget_lost_packs(std::span<const std::string> keys) {
-  constexpr std::size_t kBatchBytesMax = 4 << 20;
   const base::Lock lock(database_->update_mutex());
   std::map<PackNumber, PackEntry> lost;
   for (const std::string& key : keys) {

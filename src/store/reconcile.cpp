@@ -68,13 +68,14 @@ Result<void> keep_readable(BlobStore& blobs, const Listed& blob,
   return {};
 }
 
-/// In order of sequence.
+/// In order of sequence. Manifests without a name are left for Index::forget_nameless().
 Result<void> add_packs(BlobStore& blobs, Index& index, std::vector<ReadablePack> packs) {
   std::ranges::sort(packs, before);
   for (const ReadablePack& pack : packs) {
     CHUNKER_TRY(const auto directory,
                 read_pack_directory(blobs, pack.blob.key, pack.blob.size_bytes));
-    CHUNKER_TRY_VOID(index.add_pack(pack.blob.key, pack.blob.size_bytes, directory));
+    CHUNKER_TRY_VOID(
+        index.add_pack(pack.blob.key, pack.blob.size_bytes, directory, Index::Nameless::keep));
   }
   return {};
 }
@@ -156,6 +157,10 @@ Result<void> put_fresh_index_in_place(const std::filesystem::path& directory) {
 
 Result<void> replace_index(BlobStore& blobs, const std::filesystem::path& directory) {
   CHUNKER_TRY_VOID(make_fresh_index(blobs, directory, {}));
+  {
+    CHUNKER_TRY(const auto index, Index::open(fresh_index(directory), Index::Access::write));
+    CHUNKER_TRY_VOID(index->forget_nameless());
+  }
   return put_fresh_index_in_place(directory);
 }
 
@@ -174,6 +179,7 @@ namespace {
 
 Result<void> take_in(Store::Parts& parts, std::vector<ReadablePack> unknown) {
   CHUNKER_TRY_VOID(add_packs(*parts.blobs, *parts.index, std::move(unknown)));
+  CHUNKER_TRY_VOID(parts.index->forget_nameless());
   // Deltas among them may need what is gone.
   return forget_baseless(*parts.blobs, *parts.index, {});
 }

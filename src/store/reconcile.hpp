@@ -30,7 +30,8 @@ namespace chunker::store {
 [[nodiscard]] Result<std::vector<std::string>> missing_packs(BlobStore& blobs, const Index& index,
                                                              std::uint64_t there_count);
 
-/// Adds every readable pack of `blobs` to the empty `index`, in order of sequence. Cost: reads every
+/// Adds every readable pack of `blobs` to the empty `index`, in order of sequence. Manifests without a name stay until
+/// Index::forget_nameless(): what an old index knows may name them. Cost: reads every
 /// directory twice; memory of about 150 bytes per pack or chunk object.
 [[nodiscard]] Result<RebuildReport> index_all_packs(BlobStore& blobs, Index& index,
                                                     const OnProblem& on_problem);

@@ -193,6 +193,31 @@ TEST_F(Repair, AMissingPackIsHealed) {
   expect_whole();
 }
 
+// Where a new index replays the packs, such a NAR has lost its first name before its second one comes.
+TEST_F(Repair, ANarStaysWhoseSecondNameWasInAMissingPack) {
+  const auto first = test::make_nar({{"f", random_bytes(5, 50'000)}});
+  const auto second = test::make_nar({{"f", random_bytes(6, 90'000)}});
+  for (const bool by_repair : {true, false}) {
+    std::filesystem::remove_all(store_path());
+    std::string kept_as;
+    {
+      auto store = open();
+      ASSERT_OK(store);
+      ASSERT_OK(take_in(*store, {{"a.nar", first}}));
+      kept_as = "a.nar~" + reported_.at("a.nar")->nar_sha256.hex().substr(0, 12);
+      ASSERT_OK(take_in(*store, {{"a.nar", second}}));
+      ASSERT_OK(store->remove(std::vector<std::string>{"a.nar"}));
+    }
+    std::filesystem::remove(packs().front());
+    if (by_repair) {
+      ASSERT_OK(repair());
+    }
+    nars_ = {{kept_as, first}};
+    ASSERT_OK(rebuild_index(store_path()));
+    expect_whole();
+  }
+}
+
 TEST_F(Repair, WhatIsLeftOfATruncatedPackIsSaved) {
   nars_ = {{"large.nar", test::make_nar({{"f", random_bytes(5, 4'000'000)}})}};
   fill_one();
