@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet; without network that is fine
 # as long as nothing is missing.
-# usage: tools/install-dependencies.sh GROUP...      groups: build test coverage clang bench
+# usage: tools/install-dependencies.sh GROUP...      groups: build test coverage clang tsan bench
 set -euo pipefail
 
 packages_of() {
@@ -12,8 +12,9 @@ packages_of() {
     test) echo libgtest-dev libgmock-dev librapidcheck-dev nix-bin python3 ;;
     coverage) echo gcovr ;;
     clang) echo clang-19 clang-format-19 libclang-rt-19-dev ;;
+    tsan) echo dpkg-dev debian-archive-keyring ;;
     bench) echo borgbackup restic casync zpaq time python3 ;;
-    *) echo "install-dependencies.sh: no group '$1'; groups: build test coverage clang bench" >&2
+    *) echo "install-dependencies.sh: no group '$1'; groups: build test coverage clang tsan bench" >&2
       exit 2 ;;
   esac
 }

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Tests under ThreadSanitizer with a oneTBB that is instrumented, too; every report fails its test.
+# usage: tools/tsan.sh [FOLDER...]      only the test programs of these folders of test/, as .ci/run does
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools/onetbb_tsan.sh
+export TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp halt_on_error=0 exitcode=66 second_deadlock_stack=1"
+if [ $# -eq 0 ]; then
+  tools/build.sh tsan
+  tools/test.sh tsan
+else
+  tools/build.sh tsan "${@/#/test_}"
+  tools/test.sh tsan -R "^($(IFS='|' && echo "$*"))\$"
+fi
