@@ -38,5 +38,7 @@ class AlgorithmRegistry {
 
 template <>
 inline constexpr Threads threads_of<AlgorithmRegistry> = Threads::movable;
+template <>
+inline constexpr Threads threads_of<const AlgorithmRegistry> = Threads::shared;
 
 }  // namespace chunker

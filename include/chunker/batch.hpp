@@ -41,6 +41,9 @@ struct BatchOptions {
   std::stop_token stop{};
 };
 
+template <>
+inline constexpr Threads threads_of<BatchOptions> = Threads::shared;
+
 /// The chunks of one file.
 struct FileChunks {
   std::filesystem::path path;
@@ -59,11 +62,17 @@ struct FileChunks {
   std::vector<bool> repeats;
 };
 
+template <>
+inline constexpr Threads threads_of<FileChunks> = Threads::movable;
+
 /// A file that could not be chunked, or could.
 struct BatchResult {
   std::filesystem::path path;
   Result<FileChunks> chunks;
 };
+
+template <>
+inline constexpr Threads threads_of<BatchResult> = Threads::movable;
 
 /// Results of a batch as they come, in no particular order (R6.2). Workers wait when `results_max`
 /// results are not taken yet, so memory is bounded; destroying the stream stops and joins them.

@@ -37,6 +37,9 @@ struct BatchCompressionOptions {
   std::stop_token stop{};        ///< What is not begun by then ends as cancelled.
 };
 
+template <>
+inline constexpr Threads threads_of<BatchCompressionOptions> = Threads::shared;
+
 /// Chunks up to this size are compressed with the dictionary, if there is one: beyond it nothing is gained
 /// (bench/RESULTS.md, "Dictionaries").
 inline constexpr std::size_t kDictionaryPaysBytesMax = std::size_t{64} << 10;
@@ -97,6 +100,9 @@ struct CodecStats {
   std::uint64_t outputs_regrown =
       0;  ///< Outputs that did not fit the buffer that history had promised.
 };
+
+template <>
+inline constexpr Threads threads_of<CodecStats> = Threads::shared;
 
 /// Compresses batch after batch, and keeps between them what makes the next one cheaper: a scratch per thread
 /// (R7.3), and which ratios chunks of each size had (R7.4).

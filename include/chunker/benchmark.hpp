@@ -10,6 +10,7 @@
 #include "chunker/bytes.hpp"
 #include "chunker/codec.hpp"
 #include "chunker/error.hpp"
+#include "chunker/threads.hpp"
 
 namespace chunker {
 
@@ -28,6 +29,9 @@ struct CodecFigures {
   [[nodiscard]] double decompress_mb_per_second() const noexcept;
 };
 
+template <>
+inline constexpr Threads threads_of<CodecFigures> = Threads::shared;
+
 struct CodecBenchmark {
   std::shared_ptr<const CodecRegistry> codecs = CodecRegistry::builtin();
   unsigned runs = 3;       ///< Each is over all contents; at least 1.
@@ -35,6 +39,9 @@ struct CodecBenchmark {
   /// Called after each codec and strategy with its figures; false ends the benchmark.
   std::function<bool(const CodecFigures&)> on_figures;
 };
+
+template <>
+inline constexpr Threads threads_of<CodecBenchmark> = Threads::movable;
 
 /// Compresses and decompresses the same contents by every registered codec and by every strategy, on the calling
 /// thread, so that the figures can be compared (R22.4). Codecs compress everything; strategies store as it is what

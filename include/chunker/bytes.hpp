@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "chunker/threads.hpp"
+
 namespace chunker {
 
 /// Borrowed bytes: valid during the call they are passed to, or until the documented next call.
@@ -84,5 +86,8 @@ class ByteBuffer {
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };
+
+template <>
+inline constexpr Threads threads_of<ByteBuffer> = Threads::movable;
 
 }  // namespace chunker

@@ -37,6 +37,9 @@ struct StreamOptions {
   std::stop_token stop{};
 };
 
+template <>
+inline constexpr Threads threads_of<StreamOptions> = Threads::shared;
+
 /// A chunk as it comes.
 struct StreamedChunk {
   ChunkExtent extent;
@@ -44,6 +47,9 @@ struct StreamedChunk {
   Bytes
       bytes;  ///< Without its references, if these are taken out. Valid until the next call of next().
 };
+
+template <>
+inline constexpr Threads threads_of<StreamedChunk> = Threads::confined;
 
 /// What a call of next() has come to.
 struct StreamStep {
@@ -55,6 +61,9 @@ struct StreamStep {
   Kind kind = Kind::ended;
   StreamedChunk chunk{};
 };
+
+template <>
+inline constexpr Threads threads_of<StreamStep> = Threads::confined;
 
 /// Fills `out` from its front; with less than all of it only where the input ends.
 using ByteSource = std::function<Result<std::size_t>(MutableBytes out)>;

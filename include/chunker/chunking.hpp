@@ -119,6 +119,9 @@ struct EntryRange {
   friend bool operator==(const EntryRange&, const EntryRange&) = default;
 };
 
+template <>
+inline constexpr Threads threads_of<EntryRange> = Threads::shared;
+
 /// For each chunk the files whose contents it holds bytes of (R1.5): the range from the first to the last
 /// of them, with whatever directories, symlinks and empty files lie between; empty if there are none.
 /// Both lists ascend by offset, as NarAwareChunker gives them.

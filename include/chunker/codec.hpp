@@ -56,6 +56,9 @@ struct CompressionOptions {
   std::uint32_t max_compression_time_ms = 0;        ///< Per chunk (R15.7); 0 is without end.
 };
 
+template <>
+inline constexpr Threads threads_of<CompressionOptions> = Threads::shared;
+
 /// Whether to stop, asked between pieces of work; an empty one never stops.
 using ShouldStop = std::function<bool()>;
 
@@ -124,8 +127,10 @@ class CompressionCodec {
   }
   template <Codec T>
     requires DeprecatedAlgorithm<T>
-  [[deprecated("this codec says so; its member `deprecated` tells what to use instead")]]
-  [[nodiscard]] static CompressionCodec of(T codec) {
+  [[deprecated(
+      "this codec says so; its member `deprecated` tells what to use "
+      "instead")]] [[nodiscard]] static CompressionCodec
+  of(T codec) {
     return CompressionCodec(std::make_shared<const Model<T>>(std::move(codec)));
   }
 
@@ -227,6 +232,11 @@ class CodecRegistry {
  private:
   std::vector<CompressionCodec> codecs_;
 };
+
+template <>
+inline constexpr Threads threads_of<CodecRegistry> = Threads::movable;
+template <>
+inline constexpr Threads threads_of<const CodecRegistry> = Threads::shared;
 
 /// One of the library's own codecs, working at `level` of its own scale: zstd and zstd_x86 -7 to 22, lz4 0 to 12,
 /// xz 0 to 9, bzip2 1 to 9; none ignores it. What they write is read by the built-in ones whatever the level.

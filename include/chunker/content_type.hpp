@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "chunker/bytes.hpp"
+#include "chunker/threads.hpp"
 
 // What content is, and whether compressing it is worth the time, told from few of its bytes. Everything here is
 // a guess that costs bytes or time when it is wrong, never data: nothing decides how bytes are read back.
@@ -70,6 +71,9 @@ struct ContentKind {
   friend bool operator==(const ContentKind&, const ContentKind&) = default;
 };
 
+template <>
+inline constexpr Threads threads_of<ContentKind> = Threads::shared;
+
 /// What one chunk's metadata says of its bytes (R16.3, R16.6).
 struct ContentProfile {
   ContentType type;
@@ -79,6 +83,9 @@ struct ContentProfile {
 
   friend bool operator==(const ContentProfile&, const ContentProfile&) = default;
 };
+
+template <>
+inline constexpr Threads threads_of<ContentProfile> = Threads::shared;
 
 /// From this entropy_estimate on, compressing is nearly always in vain: it finds 97 % of the 512 KiB chunks that
 /// zstd -3 makes less than 5 % smaller, and 92 % of those it finds are such (bench/RESULTS.md, "Content").

@@ -43,6 +43,9 @@ struct DictionaryCacheOptions {
   std::shared_ptr<MemoryBudget> memory_budget{};
 };
 
+template <>
+inline constexpr Threads threads_of<DictionaryCacheOptions> = Threads::shared;
+
 struct DictionaryCacheStats {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
@@ -51,6 +54,9 @@ struct DictionaryCacheStats {
   std::size_t memory_bytes =
       0;  ///< Of what is in the cache; who uses an evicted one still holds it.
 };
+
+template <>
+inline constexpr Threads threads_of<DictionaryCacheStats> = Threads::shared;
 
 /// Keeps dictionaries parsed, so that reading and training them is paid once (R4.1).
 /// Owns:    a share of the dictionaries used last.

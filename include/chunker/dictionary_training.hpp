@@ -22,6 +22,9 @@ struct DictionaryTrainingOptions {
   std::function<void(std::coroutine_handle<>)> resume_on{};
 };
 
+template <>
+inline constexpr Threads threads_of<DictionaryTrainingOptions> = Threads::shared;
+
 /// A dictionary that will be there: to wait for, to look at, or to co_await.
 /// Owns:    a share of the outcome.
 /// Threads: shared; one coroutine at most waits for each.

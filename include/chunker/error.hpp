@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "chunker/threads.hpp"
+
 namespace chunker {
 
 /// What went wrong, as a number that leaves the process: C statuses, NIF atoms and logs carry it.
@@ -83,6 +85,9 @@ struct Error {
 
   friend bool operator==(const Error&, const Error&) = default;
 };
+
+template <>
+inline constexpr Threads threads_of<Error> = Threads::movable;
 
 template <class T>
 using Result = std::expected<T, Error>;

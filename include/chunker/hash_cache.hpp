@@ -27,6 +27,9 @@ struct HashCacheOptions {
   std::shared_ptr<MemoryBudget> memory_budget{};
 };
 
+template <>
+inline constexpr Threads threads_of<HashCacheOptions> = Threads::shared;
+
 /// Since the cache was made (R3.5).
 struct HashCacheStats {
   std::uint64_t hit_count = 0;
@@ -41,6 +44,9 @@ struct HashCacheStats {
     return asked == 0 ? 0 : 100 * static_cast<double>(hit_count) / static_cast<double>(asked);
   }
 };
+
+template <>
+inline constexpr Threads threads_of<HashCacheStats> = Threads::shared;
 
 /// Remembers the digests of contents, so that what comes again is compared instead of hashed (R3.1). A fingerprint
 /// of the length and up to 64 samples finds a content, and all of its bytes are compared before its digest is

@@ -15,6 +15,7 @@
 #include "chunker/error.hpp"
 #include "chunker/hash_cache.hpp"
 #include "chunker/store.hpp"
+#include "chunker/threads.hpp"
 
 namespace chunker {
 
@@ -31,6 +32,9 @@ struct IngestSource {
   std::string name;  ///< What to call it; empty means the path's last part, or the NAR's hash
                      ///< without a path.
 };
+
+template <>
+inline constexpr Threads threads_of<IngestSource> = Threads::shared;
 
 struct IngestOptions {
   ChunkingOptions chunking = ChunkingOptions::store();
@@ -54,6 +58,9 @@ struct IngestOptions {
   std::stop_token stop{};  ///< Stops before the next block of input; what is acknowledged stays.
 };
 
+template <>
+inline constexpr Threads threads_of<IngestOptions> = Threads::shared;
+
 /// What became of one source.
 struct IngestedNar {
   std::string name;
@@ -68,6 +75,9 @@ struct IngestedNar {
   std::uint64_t delta_stored_bytes = 0;
 };
 
+template <>
+inline constexpr Threads threads_of<IngestedNar> = Threads::shared;
+
 /// How far an operation has come; figures only grow.
 struct Progress {
   std::uint64_t files_completed = 0;
@@ -76,6 +86,9 @@ struct Progress {
   std::uint64_t bytes_total = 0;  ///< 0 if unknown (pipes, trees).
   double elapsed_seconds = 0;
 };
+
+template <>
+inline constexpr Threads threads_of<Progress> = Threads::shared;
 
 /// Called once per source, when it is durable or has failed. Calls come from one thread at a time,
 /// not necessarily the caller's, in no particular order. What it throws becomes the error of ingest(), once all is done.

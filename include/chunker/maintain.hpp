@@ -7,6 +7,7 @@
 #include "chunker/error.hpp"
 #include "chunker/ingest.hpp"
 #include "chunker/store.hpp"
+#include "chunker/threads.hpp"
 
 namespace chunker {
 
@@ -27,6 +28,9 @@ struct GcOptions {
   OnReadersWait on_wait{};
 };
 
+template <>
+inline constexpr Threads threads_of<GcOptions> = Threads::movable;
+
 struct GcReport {
   std::uint64_t packs_removed = 0;
   std::uint64_t packs_written = 0;
@@ -34,6 +38,9 @@ struct GcReport {
   std::uint64_t bytes_before = 0;  ///< Of packs and chunk objects.
   std::uint64_t bytes_after = 0;
 };
+
+template <>
+inline constexpr Threads threads_of<GcReport> = Threads::shared;
 
 /// Takes away what no named NAR needs. Interrupted at any moment it leaves a consistent store, and
 /// the next one goes on. Needs write access; waits for readers of other processes before it deletes
@@ -56,6 +63,9 @@ struct VerifyOptions {
   OnReadersWait on_wait{};  ///< Of a repair.
 };
 
+template <>
+inline constexpr Threads threads_of<VerifyOptions> = Threads::movable;
+
 struct VerifyReport {
   std::uint64_t packs = 0;
   std::uint64_t frames = 0;
@@ -69,6 +79,9 @@ struct VerifyReport {
   std::uint64_t chunks_saved = 0;  ///< Intact ones, copied out of them.
   std::uint64_t chunks_lost = 0;   ///< Damaged ones, with no intact copy.
 };
+
+template <>
+inline constexpr Threads threads_of<VerifyReport> = Threads::shared;
 
 /// Checks packs, index and manifests against each other, and every byte with `content`. What was
 /// cut off before it was acknowledged is no problem. With `repair` it says what was wrong, mends what can be

@@ -7,6 +7,7 @@
 #include "chunker/nar.hpp"
 #include "chunker/recipe.hpp"
 #include "chunker/references.hpp"
+#include "chunker/threads.hpp"
 
 namespace chunker {
 
@@ -17,6 +18,9 @@ struct ChunkReference {
 
   friend bool operator==(const ChunkReference&, const ChunkReference&) = default;
 };
+
+template <>
+inline constexpr Threads threads_of<ChunkReference> = Threads::shared;
 
 /// The list that rebuilds one NAR. On disk: doc/format/manifest.md.
 struct Manifest {
@@ -29,5 +33,8 @@ struct Manifest {
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
+
+template <>
+inline constexpr Threads threads_of<Manifest> = Threads::movable;
 
 }  // namespace chunker

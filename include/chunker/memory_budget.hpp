@@ -173,6 +173,10 @@ class MemoryBudget {
 };
 
 template <>
+inline constexpr Threads threads_of<MemoryBudgetOptions> = Threads::shared;
+template <>
+inline constexpr Threads threads_of<MemoryUsage> = Threads::shared;
+template <>
 inline constexpr Threads threads_of<MemoryBudget> = Threads::shared;
 template <>
 inline constexpr Threads threads_of<MemoryBudget::Reservation> = Threads::movable;

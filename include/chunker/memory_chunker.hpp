@@ -21,6 +21,9 @@ struct MemoryChunks {
   std::vector<Digest> digests;  ///< One per extent.
 };
 
+template <>
+inline constexpr Threads threads_of<MemoryChunks> = Threads::movable;
+
 /// Cuts and hashes bytes that lie in memory, with a cache for those that come again. A caller that passes the same
 /// bytes several times, as an Erlang node does with a binary, may pass a hint with them: a name of its own for
 /// these bytes (R5.4). Then they are not cut again either, only compared, chunk by chunk, with what the cache has.

@@ -44,6 +44,9 @@ struct NarEntry {
   friend bool operator==(const NarEntry&, const NarEntry&) = default;
 };
 
+template <>
+inline constexpr Threads threads_of<NarEntry> = Threads::movable;
+
 /// Receives what a NarParser sees, in archive order.
 /// Owns:    nothing; views are valid during the call only.
 /// Threads: confined to the thread that feeds the parser.
@@ -60,6 +63,9 @@ class NarVisitor {
   /// The current file or directory is complete. Not called for symlinks.
   virtual Result<void> on_entry_end(const NarEntry& entry);
 };
+
+template <>
+inline constexpr Threads threads_of<NarVisitor> = Threads::confined;
 
 /// Reads a NAR that arrives in pieces of any size, in constant memory (R1.6): what is kept is the
 /// current path and one token. Strict: see doc/format/nar.md for what is rejected. How the input is

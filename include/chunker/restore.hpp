@@ -12,6 +12,7 @@
 #include "chunker/ingest.hpp"
 #include "chunker/sink.hpp"
 #include "chunker/store.hpp"
+#include "chunker/threads.hpp"
 
 namespace chunker {
 
@@ -19,6 +20,9 @@ struct RestoreOptions {
   unsigned threads = 0;  ///< 0 means one per available processor.
   std::stop_token stop{};
 };
+
+template <>
+inline constexpr Threads threads_of<RestoreOptions> = Threads::shared;
 
 /// Gives a NAR back, in order. Every chunk is verified before its bytes reach `sink`, and the whole
 /// NAR's SHA-256 before success is returned: a caller must not trust what came through the sink
@@ -35,6 +39,9 @@ struct ByteRange {
   std::uint64_t offset_bytes = 0;
   std::uint64_t size_bytes = 0;
 };
+
+template <>
+inline constexpr Threads threads_of<ByteRange> = Threads::shared;
 
 /// Gives part of a NAR back, in order: the chunks it touches are read and verified, and no others.
 /// Threads, cost: as restore().
@@ -54,6 +61,9 @@ struct RestoreJob {
   Digest nar_sha256;
   std::filesystem::path path;
 };
+
+template <>
+inline constexpr Threads threads_of<RestoreJob> = Threads::shared;
 
 /// Called once per job, from one thread at a time, in no particular order.
 using OnRestored = std::function<void(const RestoreJob&, const Result<void>&)>;

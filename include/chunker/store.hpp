@@ -43,6 +43,9 @@ struct StoreOptions {
   std::shared_ptr<MemoryBudget> memory_budget{};
 };
 
+template <>
+inline constexpr Threads threads_of<StoreOptions> = Threads::shared;
+
 /// One name of the store and the NAR it means.
 struct StoredNar {
   std::string name;
@@ -51,6 +54,9 @@ struct StoredNar {
   std::uint64_t chunk_count = 0;
   std::uint64_t added_unix_seconds = 0;
 };
+
+template <>
+inline constexpr Threads threads_of<StoredNar> = Threads::shared;
 
 struct StoreStats {
   std::uint64_t nars = 0;           ///< Names.
@@ -98,6 +104,9 @@ struct StoreStats {
   }
 };
 
+template <>
+inline constexpr Threads threads_of<StoreStats> = Threads::shared;
+
 /// Called for every problem, from one thread at a time: what, where, and whom it hurts.
 using OnProblem = std::function<void(const Error&)>;
 
@@ -117,6 +126,9 @@ struct RebuildReport {
   /// Whether anything is not as it should be.
   [[nodiscard]] bool is_damaged() const noexcept { return packs_damaged + nars_damaged != 0; }
 };
+
+template <>
+inline constexpr Threads threads_of<RebuildReport> = Threads::shared;
 
 /// Chunks and manifests in a directory (doc/format/store.md). What goes in and out of it is
 /// ingest.hpp and restore.hpp; looking after it is maintain.hpp.

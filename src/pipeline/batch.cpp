@@ -20,6 +20,8 @@
 namespace chunker {
 
 struct BatchStream::State {
+  static constexpr Threads kThreads = Threads::shared;
+
   State(std::vector<std::filesystem::path> files, pipeline::FileCut file_cut,
         BatchOptions batch_options)
       : paths(std::move(files)),
@@ -49,7 +51,8 @@ struct BatchStream::State {
     if (batch.quota.nice_level != 0) resource::lower_thread_priority(batch.quota.nice_level);
     auto done = pipeline::catching([this]() -> Result<void> {
       pipeline::for_each_in_order(
-          threads, paths.size(), [this](std::size_t i) { work(paths[i]); }, cut.cpu.get());
+          threads, paths.size(), *this,
+          [](State& state, std::size_t i) { state.work(state.paths[i]); }, cut.cpu.get());
       return {};
     });
     const base::Lock lock(mutex);

@@ -96,6 +96,8 @@ struct BatchCompressor::State {
 };
 
 struct CompressionStream::State {
+  static constexpr Threads kThreads = Threads::shared;
+
   State(std::shared_ptr<BatchCompressor::State> by, std::span<const Bytes> all, Methods with,
         BatchCompressionOptions how)
       : compressor(std::move(by)),
@@ -127,8 +129,8 @@ struct CompressionStream::State {
   void run() {
     // What the workers leave undone for want of threads or memory, next() does itself.
     std::ignore = pipeline::catching([this]() -> Result<void> {
-      pipeline::for_each_in_order(pipeline::thread_count(options.threads), chunks.size(),
-                                  [this](std::size_t i) { work(i); });
+      pipeline::for_each_in_order(pipeline::thread_count(options.threads), chunks.size(), *this,
+                                  [](State& state, std::size_t i) { state.work(i); });
       return {};
     });
     const base::Lock lock(mutex);

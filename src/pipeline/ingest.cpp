@@ -71,6 +71,22 @@ std::uint64_t total_bytes(std::span<const IngestSource> sources) {
   return total;
 }
 
+/// What the workers share.
+struct Ingesting {
+  static constexpr Threads kThreads = Threads::shared;
+
+  const IngestShared& shared;
+  pipeline::IngestQueue& queue;
+  std::size_t nars_max;
+  pipeline::NextIngest next_order;
+};
+
+constexpr auto ingest_next = [](const Ingesting& all, std::size_t) {
+  while (!all.queue.is_empty_for_now()) {
+    pipeline::ingest_nars(all.shared, all.nars_max, all.next_order);
+  }
+};
+
 Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                         const IngestOptions& options, const OnIngested& on_ingested,
                         const OnProgress& on_progress) {
@@ -130,10 +146,8 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   // Of a quota's time, little should be lost with what is under way at its end.
   const std::size_t nars_max =
       cpu != nullptr ? 1 : std::clamp<std::size_t>(sources.size() / threads, 1, memory.nars_max);
-  const auto work = [&](std::size_t) {
-    while (!queue.is_empty_for_now()) pipeline::ingest_nars(shared, nars_max, next_order);
-  };
-  pipeline::for_each_in_order(threads, threads, work, cpu.get());
+  const Ingesting all{shared, queue, nars_max, next_order};
+  pipeline::for_each_in_order(threads, threads, all, ingest_next, cpu.get());
   CHUNKER_TRY_VOID(writer.finish());
   CHUNKER_TRY_VOID(reporter.told());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");

@@ -52,14 +52,26 @@ Result<void> with_shared(const Store& store, std::size_t nars, const RestoreOpti
   return {};
 }
 
+/// What the workers share.
+struct Restoring {
+  static constexpr Threads kThreads = Threads::shared;
+
+  const RestoreShared& shared;
+  std::size_t nars_max;
+  pipeline::NextOrder next_order;
+};
+
+constexpr auto restore_next = [](const Restoring& all, std::size_t) {
+  pipeline::restore_nars(all.shared, all.nars_max, all.next_order);
+};
+
 Result<void> restore_one(const Store& store, const RestoreOptions& options, NarOrder order) {
   Result<void> result;
   order.on_end = [&result](Result<void> ended) { result = std::move(ended); };
   std::optional<NarOrder> next(std::move(order));
   CHUNKER_TRY_VOID(with_shared(store, 1, options, nullptr, [&](const RestoreShared& shared) {
-    pipeline::for_each_in_order(shared.memory.threads, 1, [&](std::size_t) {
-      pipeline::restore_nars(shared, 1, [&] { return std::exchange(next, std::nullopt); });
-    });
+    const Restoring one{shared, 1, [&] { return std::exchange(next, std::nullopt); }};
+    pipeline::for_each_in_order(shared.memory.threads, 1, one, restore_next);
   }));
   return result;
 }
@@ -129,9 +141,8 @@ Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
         const unsigned threads = shared.memory.threads;
         const std::size_t nars_max =
             std::clamp<std::size_t>(jobs.size() / threads, 1, shared.memory.nars_max);
-        pipeline::for_each_in_order(threads, threads, [&](std::size_t) {
-          pipeline::restore_nars(shared, nars_max, next_order);
-        });
+        const Restoring all{shared, nars_max, next_order};
+        pipeline::for_each_in_order(threads, threads, all, restore_next);
       }));
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return {};

@@ -37,6 +37,12 @@ class PackChecks {
   CheckedPacks take();
 
  private:
+  struct Work {
+    static constexpr Threads kThreads = Threads::shared;
+    PackChecks& checks;
+    ProgressMeter& progress;
+  };
+
   void damaged_pack(const std::string& key, const Error& error);
   void damaged_copy(const Error& error, const PackEntry& pack, bool needed);
   void check_unknown(const store::BlobStore::Listed& blob);
@@ -226,9 +232,10 @@ Result<void> PackChecks::check_all(const OnProgress& on_progress) {
   ProgressMeter progress(on_progress, packs_.size(), bytes_total);
   CHUNKER_TRY(const auto memory, plan_threads(*parts_.memory, thread_count(options_.threads),
                                               store::FrameReader::kBytesExpected));
-  for_each_in_order(memory.threads, packs_.size(), [&](std::size_t i) {
-    check_pack(packs_[i], progress);
-    progress.add_file();
+  const Work all{*this, progress};
+  for_each_in_order(memory.threads, packs_.size(), all, [](const Work& work, std::size_t i) {
+    work.checks.check_pack(work.checks.packs_[i], work.progress);
+    work.progress.add_file();
   });
   return {};
 }

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "base/catching.hpp"
 #include "chunker/cpu_quota.hpp"
+#include "chunker/threads.hpp"
 #include "pipeline/cpu_use.hpp"
 #include "resource/thread_cpu.hpp"
 
@@ -29,6 +32,18 @@ namespace chunker::pipeline {
 /// several, and what is not begun stays so (R25.4).
 void for_each_in_order(unsigned threads, std::size_t count,
                        const std::function<void(std::size_t)>& work, CpuUse* use = nullptr);
+
+/// The same for workers that have nothing but `shared` in common, and the compiler holds them to it: nothing slips
+/// in by capture, and its type states that any thread may use it (chunker/threads.hpp).
+template <class Shared, class Work>
+  requires std::invocable<const Work&, Shared&, std::size_t>
+void for_each_in_order(unsigned threads, std::size_t count, Shared& shared, const Work& work,
+                       CpuUse* use = nullptr) {
+  static_assert(Shareable<Shared>, "workers share only what is Threads::shared");
+  static_assert(std::is_empty_v<Work>,
+                "workers share only what they are given, and capture nothing");
+  for_each_in_order(threads, count, [&shared, &work](std::size_t i) { work(shared, i); }, use);
+}
 
 /// Runs `work`, which does not throw, on a thread of this nice level, and so whatever threads it starts; on the
 /// caller's own if that is 0.

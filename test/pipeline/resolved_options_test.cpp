@@ -2,6 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "chunker/chunking.hpp"
 
@@ -28,6 +32,28 @@ TEST(ResolvedOptions, R5_1_TheMemoryOfOptionsIsBounded) {
     ASSERT_TRUE(options.resolve());
   }
   EXPECT_TRUE(first.expired());
+}
+
+TEST(ResolvedOptions, R25_1_ManyThreadsShareOptionsAndCutAlike) {
+  static_assert(Shareable<ChunkingOptions> && Shareable<ResolvedOptions>);
+  ChunkingOptions options;
+  options.recipe.seed = 42;
+  std::string bytes(3'000'000, '\0');
+  std::mt19937 source(1);
+  for (char& byte : bytes) byte = static_cast<char>(source());
+  std::vector<std::vector<ChunkExtent>> chunks(8);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& mine : chunks) {
+      threads.emplace_back([&options, &bytes, &mine] {
+        NarAwareChunker chunker(options.resolve().value());
+        ASSERT_TRUE(chunker.feed(bytes_of(bytes), mine));
+        ASSERT_TRUE(chunker.finish(mine));
+      });
+    }
+  }
+  EXPECT_GT(chunks[0].size(), 2U);
+  for (const auto& those : chunks) EXPECT_EQ(those, chunks[0]);
 }
 
 TEST(ResolvedOptions, R21_4_WrongParametersAreNamedEveryTime) {
