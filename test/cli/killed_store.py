@@ -113,7 +113,7 @@ class KilledStore:
         return said
 
     def kills(self) -> int:
-        return sum(count for (_, how), count in self.counts.items() if how == "SIGKILL")
+        return sum(count for what, count in self.counts.items() if what[1:] == ("SIGKILL",))
 
     # What goes in
 
@@ -155,12 +155,12 @@ class KilledStore:
         return {record["name"]: record["nar_sha256"] for record in records if record["kind"] == "nar"}
 
     def remove(self, how, names: list[str]) -> None:
-        """Whether a removal that was killed took place is not known until the store is asked."""
+        """What has no other name is not owed any more: a removal that was killed may show only to the next writer."""
         before = self.listed()
+        owed = {digest for name, digest in before.items() if name not in names}
         self.disturb(how, "remove", *names)
-        left = set(self.listed().values())
         for name in names:
-            if before[name] not in left:
+            if before[name] not in owed:
                 self.acknowledged.pop(before[name], None)
 
     # What comes out
