@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools/onetbb_tsan.sh
-export TSAN_OPTIONS="suppressions=$PWD/tools/tsan.supp halt_on_error=0 exitcode=66 second_deadlock_stack=1"
+export TSAN_OPTIONS="halt_on_error=0 exitcode=66 second_deadlock_stack=1"
 if [ $# -eq 0 ]; then
   tools/build.sh tsan
   tools/test.sh tsan
