@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests under ThreadSanitizer with a oneTBB that is instrumented, too; every report fails its test.
-# usage: tools/tsan.sh [FOLDER...]      only the test programs of these folders of test/, as .ci/run does
+# usage: tools/tsan.sh [FOLDER...]      only the test programs of these folders of test/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
