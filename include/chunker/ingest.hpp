@@ -101,7 +101,8 @@ using OnProgress = std::function<void(const Progress&)>;
 /// the new one from now on; the older NAR is kept under NAME~ and 12 digits of its hash.
 /// Threads: `store` may be used by others meanwhile.
 /// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_*
-///          from the store, cancelled, cpu_time_limit_exceeded.
+///          from the store, cancelled, cpu_time_limit_exceeded, memory_limit_exceeded where the store's budget has no
+///          room for one NAR.
 ///          Sources that were acknowledged before stay; the others were reported as failed.
 /// Cost:    about 30 MiB per thread, as much again once there are deltas, and 64 MiB where many NARs are under way;
 ///          bytes are read once.

@@ -29,7 +29,7 @@ inline constexpr Threads threads_of<RestoreOptions> = Threads::shared;
 /// until then.
 /// Threads: `store` may be used by others meanwhile; `sink` is called by one thread at a time.
 /// Errors:  store_not_found, store_chunk_missing, digest_mismatch, store_corrupt, codec_*, io_*,
-///          cancelled.
+///          cancelled; memory_limit_exceeded where the store's budget has no room for one NAR.
 /// Cost:    reads each frame once; about 20 MiB per thread, and 40 more once there are deltas.
 [[nodiscard]] Result<void> restore(const Store& store, const Digest& nar_sha256,
                                    const ByteSink& sink, const RestoreOptions& options = {});
@@ -69,7 +69,7 @@ inline constexpr Threads threads_of<RestoreJob> = Threads::shared;
 using OnRestored = std::function<void(const RestoreJob&, const Result<void>&)>;
 
 /// Many NARs into files, several at once. A job that fails is reported and the rest go on.
-/// Errors: cancelled.
+/// Errors: cancelled, memory_limit_exceeded.
 [[nodiscard]] Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
                                         const RestoreOptions& options,
                                         const OnRestored& on_restored,

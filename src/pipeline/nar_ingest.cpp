@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kHeldBackBytes = 4 << 10;
 constexpr std::uint64_t kKeptAtOnce = 16 << 20;
 /// An entry and its path, on average.
-constexpr std::size_t kEntryBytes = sizeof(NarEntry) + 96;
+constexpr std::size_t kEntryBytes = sizeof(NarEntry) + 64;
 
 }  // namespace
 
@@ -116,17 +116,18 @@ std::size_t NarIngest::slab_room() const noexcept {
          shared_.memory.slab_bytes + kHeldBackBytes;
 }
 
-/// The lists grow with the NAR; encoded they are there twice.
+/// The lists grow with the NAR, and for a moment what grows is there twice.
 Result<void> NarIngest::reserve_lists() {
   if (!budget_.is_limited()) return {};
   std::size_t bytes = chunker_.entries().size() * kEntryBytes +
                       chunk_count_ * (sizeof(ChunkReference) + sizeof(Digest));
   if (normalizer_) bytes += normalizer_->found().positions.size() * sizeof(References::Position);
-  bytes *= 2;
-  if (bytes <= kNarListBytes + lists_.bytes()) return {};
-  // The new ones first: what is taken back meanwhile may be another's by then.
-  CHUNKER_TRY(auto more, budget_.reserve(2 * bytes));
-  lists_ = std::move(more);
+  bytes += bytes / 2;
+  std::size_t reserved = kNarListBytes;
+  for (const auto& part : lists_) reserved += part.bytes();
+  if (bytes <= reserved) return {};
+  CHUNKER_TRY(auto more, budget_.reserve(bytes - reserved + kNarListBytes));
+  lists_.push_back(std::move(more));
   return {};
 }
 

@@ -129,9 +129,9 @@ class NarIngest {
   std::unique_ptr<Input> input_;
   std::optional<refs::ReferenceNormalizer> normalizer_;
   NarAwareChunker chunker_;
-  MemoryBudget::Reservation lists_;  ///< Beyond what is planned for.
-  ByteBuffer carry_;                 ///< What lies behind the last chunk.
-  std::size_t carry_cut_ = 0;        ///< How much of it the chunker has seen.
+  std::vector<MemoryBudget::Reservation> lists_;  ///< Beyond what is planned for.
+  ByteBuffer carry_;                              ///< What lies behind the last chunk.
+  std::size_t carry_cut_ = 0;                     ///< How much of it the chunker has seen.
   std::uint64_t carry_offset_ = 0;
   std::string package_;
   std::shared_ptr<const OlderVersion> older_;

@@ -168,8 +168,8 @@ TEST_F(Budget, R9_3_WhatDoesNotFitIsRefusedBeforeItBegins) {
 
 TEST_F(Budget, R9_3_ANarThatNeedsTooMuchFailsAndTheOthersGoOn) {
   std::vector<test::FileOfNar> files;
-  for (std::size_t i = 0; i < 60'000; ++i) files.push_back({std::to_string(1'000'000 + i), ""});
-  options_.memory_budget = budget_of(least_for_ingest() + 20 * kMiB);
+  for (std::size_t i = 0; i < 80'000; ++i) files.push_back({std::to_string(1'000'000 + i), ""});
+  options_.memory_budget = budget_of(least_for_ingest() + 8 * kMiB);
   auto store = open();
   ASSERT_OK(store);
   auto options = small_chunks();
