@@ -88,8 +88,8 @@ TEST(MemoryBudget, R9_2_CachesMakeWayAtTheSoftLimit) {
   EXPECT_FALSE(second.keep(1)) << "a cache does not go beyond the soft limit";
   const auto fits = budget->reserve(15 * kMiB);
   ASSERT_TRUE(fits);
-  EXPECT_EQ(first.bytes(), 5 * kMiB);
-  EXPECT_EQ(second.bytes(), 30 * kMiB) << "no more is evicted than has to be";
+  EXPECT_EQ(second.bytes(), 15 * kMiB) << "the one added last comes first";
+  EXPECT_EQ(first.bytes(), 20 * kMiB) << "no more is evicted than has to be";
   const auto large = budget->reserve(70 * kMiB);
   ASSERT_TRUE(large) << "operations may go on to the hard limit";
   EXPECT_EQ(first.bytes() + second.bytes(), 0U);
