@@ -108,6 +108,40 @@ TEST(Landmarks, R2_3_CutsMoveToBoundariesOfElfSegments) {
   EXPECT_EQ(cuts_in(&Recipe::prefer_lines, elf(5001, 1, 0)).front(), 5000U) << "another option";
 }
 
+// Sections as linkers arrange them: .text is a segment, .rodata and .eh_frame another one; the table of them stands
+// at the end, where no stream can know it in time.
+struct Section {
+  std::uint64_t begin, size;
+};
+constexpr Section kText{5100, 4800}, kRodata{10200, 4700}, kEhFrame{14900, 1100};
+
+std::string elf_with_sections() {
+  constexpr std::uint64_t kTable = 19000, kSegmentHeader = 120;
+  std::string file = elf(kText.begin, kText.size, kTable);
+  put(file, 56, 2, 2);
+  put(file, kSegmentHeader, 1, 4);
+  put(file, kSegmentHeader + 4, 4, 4);
+  put(file, kSegmentHeader + 8, kRodata.begin, 8);
+  put(file, kSegmentHeader + 32, kRodata.size + kEhFrame.size, 8);
+  put(file, 58, 64, 2);
+  put(file, 60, 3, 2);
+  std::uint64_t header = kTable;
+  for (const Section& section : {kText, kRodata, kEhFrame}) {
+    put(file, header + 4, 1, 4);
+    put(file, header + 24, section.begin, 8);
+    put(file, header + 32, section.size, 8);
+    header += 64;
+  }
+  return file;
+}
+
+TEST(Landmarks, R2_3_CutsAreWhereSectionsOfAnElfFileBeginAndEnd) {
+  const std::string file = elf_with_sections();
+  EXPECT_EQ(cuts_in(&Recipe::prefer_sections, file),
+            (Cuts{kText.begin, kRodata.begin, kEhFrame.begin + kEhFrame.size, file.size()}));
+  EXPECT_EQ(cuts_in(&Recipe::prefer_lines, file), (Cuts{5000, 10000, 15000, 20000}));
+}
+
 TEST(Landmarks, R2_3_CutsMoveToMachOSections) {
   std::string file(20000, '\0');
   file.replace(0, 4, "\xcf\xfa\xed\xfe"sv);
