@@ -23,7 +23,7 @@ FLOORS = {
 # Which folder implements a public header; the header is on that folder's floor.
 PUBLIC_HEADERS = {
     "error": "base", "bytes": "base", "threads": "base", "digest": "base", "sink": "base",
-    "algorithm": "base", "log": "base",
+    "algorithm": "base", "algorithm_use": "base", "log": "base",
     "nar": "nar", "nar_listing": "nar", "references": "refs", "recipe": "cut", "chunk": "cut", "hash": "hash", "codec": "codec", "sign": "sign",
     "content_type": "sniff", "dictionary": "codec", "dictionary_cache": "cache",
     "hash_cache": "cache",

@@ -5,6 +5,7 @@
 
 // Ground
 #include "chunker/algorithm.hpp"      // what algorithms are called
+#include "chunker/algorithm_use.hpp"  // what each of them has done
 #include "chunker/bytes.hpp"          // borrowed and owned bytes
 #include "chunker/cpu_quota.hpp"      // CpuQuota: CPU that operations may use
 #include "chunker/digest.hpp"         // 32 bytes that name something

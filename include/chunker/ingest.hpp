@@ -7,7 +7,9 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "chunker/algorithm_use.hpp"
 #include "chunker/chunking.hpp"
 #include "chunker/codec.hpp"
 #include "chunker/cpu_quota.hpp"
@@ -73,6 +75,9 @@ struct IngestedNar {
   std::uint64_t new_stored_bytes = 0;  ///< Their size as stored.
   std::uint64_t delta_raw_bytes = 0;   ///< Of their size, what was stored as deltas.
   std::uint64_t delta_stored_bytes = 0;
+  /// What worked on it (R21.5): hashes named its chunks, whether new or not, and the NAR itself; codecs made
+  /// new_stored_bytes of new chunks and the manifest's lists. Ordered as add_use() does.
+  std::vector<AlgorithmUse> algorithms{};
 };
 
 template <>

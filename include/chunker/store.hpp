@@ -7,7 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "chunker/algorithm_use.hpp"
 #include "chunker/codec.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
@@ -80,6 +82,10 @@ struct StoreStats {
   // With these, index_bytes and other_bytes, the stored parts add up to stored_bytes.
   std::uint64_t manifest_bytes = 0;  ///< Manifests themselves; their lists are among the chunks.
   std::uint64_t missing_bytes = 0;   ///< To subtract: what the index knows and the directory lacks.
+
+  /// What the chunks kept are compressed and named by. Of a codec that is not there the number is the name. All that
+  /// codecs put out is delta_stored_bytes, compressed_stored_bytes and uncompressed_bytes.
+  std::vector<AlgorithmUse> algorithms{};
 
   /// What is kept once although several places need it; about, because the lists of manifests and what nobody
   /// needs any more are kept too. With surplus_bytes() it leads from logical_bytes to unique_raw_bytes.

@@ -5,6 +5,7 @@
 
 #include "base/catching.hpp"
 #include "base/try.hpp"
+#include "codec/info.hpp"
 #include "codec/room.hpp"
 
 namespace chunker::pipeline {
@@ -95,6 +96,8 @@ Result<StoredBytes> FrameBuilder::make_frame(std::span<const ChunkBytes> chunks,
     frame.payload = plain.release();
   }
   stored.stored_bytes = frame.record.payload_bytes = frame.payload.size();
+  stored.codecs.push_back({codec::info_of(*parts_->options.codecs, frame.record.codec),
+                           chunks.size(), raw.size(), frame.payload.size()});
   return stored;
 }
 

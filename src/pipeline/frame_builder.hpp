@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "chunker/algorithm_use.hpp"
 #include "chunker/bytes.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
@@ -33,13 +34,15 @@ struct StoredBytes {
   std::uint64_t stored_bytes = 0;
   std::uint64_t delta_raw_bytes = 0;  ///< Of these as deltas.
   std::uint64_t delta_stored_bytes = 0;
+  std::vector<AlgorithmUse> codecs{};  ///< What made raw into stored bytes.
 
-  StoredBytes& operator+=(const StoredBytes& other) noexcept {
+  StoredBytes& operator+=(const StoredBytes& other) {
     chunks += other.chunks;
     raw_bytes += other.raw_bytes;
     stored_bytes += other.stored_bytes;
     delta_raw_bytes += other.delta_raw_bytes;
     delta_stored_bytes += other.delta_stored_bytes;
+    add_uses(codecs, other.codecs);
     return *this;
   }
 };

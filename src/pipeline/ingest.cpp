@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
 #include "pipeline/ingest_queue.hpp"
@@ -30,6 +31,7 @@ class Reporter {
       : on_ingested_(on_ingested), progress_(progress) {}
 
   void report(const IngestSource& source, const Result<IngestedNar>& result) {
+    if (result) base::trace_uses("ingest", result->algorithms, "nar=" + result->nar_sha256.hex());
     const base::Lock lock(mutex_);
     progress_.add_file();
     if (!on_ingested_) return;

@@ -255,6 +255,7 @@ Result<void> NarIngest::put_pieces(const store::EncodedManifest& encoded) {
   CHUNKER_TRY(const StoredBytes stored,
               shared_.builders.local().put_new(pieces, suggest_base, waits_for_));
   stored_.stored_bytes += stored.stored_bytes;
+  add_uses(stored_.codecs, stored.codecs);
   return {};
 }
 
@@ -271,6 +272,10 @@ IngestedNar NarIngest::summary() const {
   nar.new_stored_bytes = stored_.stored_bytes;
   nar.delta_raw_bytes = stored_.delta_raw_bytes;
   nar.delta_stored_bytes = stored_.delta_stored_bytes;
+  nar.algorithms = stored_.codecs;
+  add_use(nar.algorithms, {shared_.hash.algorithm().info(), nar.chunks, nar.nar_bytes,
+                           nar.chunks * Digest::kBytes});
+  add_use(nar.algorithms, {HashAlgorithm::sha256().info(), 1, nar.nar_bytes, Digest::kBytes});
   return nar;
 }
 

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <system_error>
 #include <unordered_set>
 
 #include "base/try.hpp"
 #include "chunker/store.hpp"
+#include "codec/info.hpp"
 #include "resource/file.hpp"
 #include "store/parts.hpp"
 #include "store/stored_share.hpp"
@@ -53,6 +55,24 @@ void count_chunk(const store::ChunkLocation& chunk, StoreStats& stats) {
   }
 }
 
+using CodecUses = std::map<CodecId, AlgorithmUse>;
+
+void count_codec(const store::ChunkLocation& chunk, CodecUses& uses) {
+  AlgorithmUse& use = uses[chunk.codec];
+  ++use.count;
+  use.bytes_in += chunk.chunk_bytes;
+  use.bytes_out += store::stored_share(chunk);
+}
+
+void name_algorithms(CodecUses codecs, const StoreOptions& options, StoreStats& stats) {
+  add_use(stats.algorithms, {options.hash.info(), stats.unique_chunks, stats.unique_raw_bytes,
+                             stats.unique_chunks * Digest::kBytes});
+  for (auto& [id, use] : codecs) {
+    use.algorithm = codec::info_of(*options.codecs, id);
+    add_use(stats.algorithms, use);
+  }
+}
+
 }  // namespace
 
 Result<StoreStats> Store::stats() const {
@@ -66,10 +86,13 @@ Result<StoreStats> Store::stats() const {
     return {};
   }));
   stats.unique_nars = distinct.size();
+  CodecUses codecs;
   CHUNKER_TRY_VOID(parts_->index->for_each_chunk([&](const auto& chunk) -> Result<void> {
     count_chunk(chunk.second, stats);
+    count_codec(chunk.second, codecs);
     return {};
   }));
+  name_algorithms(std::move(codecs), parts_->options, stats);
   CHUNKER_TRY_VOID(parts_->index->for_each_manifest([&](const auto& manifest) -> Result<void> {
     stats.manifest_bytes += manifest.second.payload_bytes;
     return {};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "chunker/algorithm_use.hpp"
 #include "chunker/log.hpp"
 
 namespace chunker {
@@ -21,10 +22,23 @@ TEST(AlgorithmInfo, R21_5_NamesForCachesAndMetricsComeFromOnePlace) {
   EXPECT_EQ(name(AlgorithmKind::chunking), "chunking");
 }
 
+TEST(AlgorithmUse, R21_5_EachAlgorithmHasOneEntryHoweverOftenItIsCounted) {
+  const AlgorithmInfo toy{AlgorithmKind::codec, "toy", {}};
+  const AlgorithmInfo hash{AlgorithmKind::hash, "toy", {}};
+  const AlgorithmInfo lz4{AlgorithmKind::codec, "lz4", {}};
+  std::vector<AlgorithmUse> uses;
+  add_uses(uses, std::vector<AlgorithmUse>{{toy, 1, 100, 10}, {hash, 1, 100, 32}});
+  add_uses(uses, std::vector<AlgorithmUse>{{lz4, 1, 50, 20}, {toy, 2, 300, 20}});
+  EXPECT_THAT(uses,
+              testing::ElementsAre(AlgorithmUse{hash, 1, 100, 32}, AlgorithmUse{lz4, 1, 50, 20},
+                                   AlgorithmUse{toy, 3, 400, 30}));
+}
+
 class Log : public testing::Test {
  protected:
-  void listen() {
-    set_log_sink([this](LogLevel, std::string_view message) { messages_.emplace_back(message); });
+  void listen(LogLevel least = LogLevel::warning) {
+    set_log_sink([this](LogLevel, std::string_view message) { messages_.emplace_back(message); },
+                 least);
   }
   ~Log() override { set_log_sink({}); }
 
@@ -48,6 +62,17 @@ TEST_F(Log, R21_6_WhatNobodyHeardIsToldToTheFirstWhoListens) {
   listen();
   base::warn_if_deprecated(old);
   EXPECT_EQ(messages_.size(), 1U);
+}
+
+TEST_F(Log, R21_5_TracesAreForThoseWhoAskForThem) {
+  const std::vector<AlgorithmUse> uses{{{AlgorithmKind::codec, "toy", {}}, 3, 400, 30}};
+  base::trace_uses("test", uses, "it=1");
+  listen();
+  base::trace_uses("test", uses, "it=2");
+  listen(LogLevel::trace);
+  base::trace_uses("test", uses, "it=3");
+  EXPECT_THAT(messages_,
+              testing::ElementsAre("test codec=\"toy\" count=3 bytes_in=400 bytes_out=30 it=3"));
 }
 
 TEST_F(Log, ASinkThatThrowsDisturbsNobody) {
