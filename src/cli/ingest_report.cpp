@@ -26,7 +26,8 @@ Json object_of(const IngestedNar& nar) {
           {"new_raw_bytes", nar.new_raw_bytes},
           {"new_stored_bytes", nar.new_stored_bytes},
           {"delta_raw_bytes", nar.delta_raw_bytes},
-          {"delta_stored_bytes", nar.delta_stored_bytes}};
+          {"delta_stored_bytes", nar.delta_stored_bytes},
+          {"algorithms", json_of(nar.algorithms)}};
 }
 
 // What kept the sum small, as far as there is anything.
@@ -57,6 +58,7 @@ void IngestReport::add(const Result<IngestedNar>& result, const std::string& old
   total_.new_stored_bytes += result->new_stored_bytes;
   total_.delta_raw_bytes += result->delta_raw_bytes;
   total_.delta_stored_bytes += result->delta_stored_bytes;
+  add_uses(total_.algorithms, result->algorithms);
   if (console_.json()) {
     Json object = object_of(*result);
     if (!older.empty()) object["older_kept_as"] = json_text(older);

@@ -17,4 +17,13 @@ Json json_of(const Error& error, std::string_view kind) {
   return object;
 }
 
+Json json_of(std::span<const AlgorithmUse> uses) {
+  Json object = Json::object();
+  for (const AlgorithmUse& use : uses) {
+    object[json_text(use.algorithm.key())] = {
+        {"count", use.count}, {"bytes_in", use.bytes_in}, {"bytes_out", use.bytes_out}};
+  }
+  return object;
+}
+
 }  // namespace chunker::cli

@@ -48,7 +48,8 @@ Json object_of(const StoreStats& stats, const Store& store) {
           {"other_bytes", stats.other_bytes()},
           {"missing_bytes", stats.missing_bytes},
           {"layout", name(store.layout())},
-          {"hash", store.hash().name()}};
+          {"hash", store.hash().name()},
+          {"algorithms", json_of(stats.algorithms)}};
 }
 
 std::string bytes_row(std::string_view label, std::uint64_t bytes) {

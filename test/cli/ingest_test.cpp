@@ -34,11 +34,14 @@ TEST_F(CliIngest, JsonHasOneObjectForEachNarAndASum) {
   EXPECT_EQ(object.at("chunks"), object.at("new_chunks"));
   EXPECT_EQ(object.at("new_raw_bytes"), nar.size());
   EXPECT_LT(object.at("new_stored_bytes"), nar.size());
+  EXPECT_EQ(object.at("algorithms").at("hash:blake3").at("count"), object.at("chunks"));
+  EXPECT_GT(object.at("algorithms").at("codec:zstd").at("bytes_out"), 0);
   const Json sum = object_of_kind(done.out, "summary");
   EXPECT_EQ(sum.at("nars"), 1);
   EXPECT_EQ(sum.at("failed"), 0);
   EXPECT_EQ(sum.at("not_reached"), 0);
   EXPECT_EQ(sum.at("nar_bytes"), nar.size());
+  EXPECT_EQ(sum.at("algorithms"), object.at("algorithms"));
   EXPECT_TRUE(sum.contains("elapsed_seconds"));
 }
 
@@ -217,6 +220,7 @@ TEST_F(CliIngest, LayoutAndHashAreTheStoresForEver) {
   const Json stats = object_of_kind(on_store({"stats", "--json"}).out, "stats");
   EXPECT_EQ(stats.at("layout"), "objects");
   EXPECT_EQ(stats.at("hash"), "sha256");
+  EXPECT_EQ(stats.at("algorithms").at("hash:sha256").at("count"), stats.at("unique_chunks"));
   EXPECT_EQ(on_store({"ingest", "-q", "a.nar"}).exit, 0);
   for (const auto& other : {std::pair{"--layout", "packs"}, std::pair{"--hash", "blake3"}}) {
     const Outcome refused = on_store({"ingest", "-q", other.first, other.second, "a.nar"});
