@@ -162,7 +162,8 @@ Result<void> bench_stages(const BenchFlags& flags, Session& session) {
       !flags.sample.empty() ? flags.sample : (flags.files.empty() ? "64M" : "256M");
   const auto sample_bytes = parse_bytes(sample);
   if (!sample_bytes || *sample_bytes == 0 || *sample_bytes > kSampleBytesMax) {
-    return std::unexpected(usage_error("--sample is a size above 0, for example 64M", sample));
+    return std::unexpected(
+        usage_error("--sample is a size above 0 and up to 1T, for example 64M", sample));
   }
   CHUNKER_TRY(auto chunking, flags.recipe.chunking());
   CHUNKER_TRY(auto content, bench_content(flags.files, *sample_bytes, session.stop.get_token()));

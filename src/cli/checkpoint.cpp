@@ -1,40 +1,83 @@
 #include "cli/checkpoint.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <sstream>
 
+#include "base/try.hpp"
 #include "cli/flags.hpp"
+#include "pipeline/input.hpp"
 #include "resource/file.hpp"
+#include "store/parts.hpp"
 
 namespace chunker::cli {
 namespace {
 
-constexpr std::string_view kHeader = "chunker checkpoint 1";
+namespace fs = std::filesystem;
+
+constexpr std::string_view kHeader = "chunker checkpoint 1\n";
+
+/// A name stays when chunks of its NAR are lost, and ingesting that again is what heals the store.
+bool is_whole(const Store& store, const Digest& nar_sha256) {
+  const auto manifest = store.manifest(nar_sha256);
+  if (!manifest) return false;
+  std::vector<Digest> digests;
+  for (const ChunkReference& chunk : manifest->chunks) digests.push_back(chunk.digest);
+  const auto found = store.parts().index->chunks(digests);
+  return found && std::ranges::all_of(*found, [](const auto& one) { return one.has_value(); });
+}
 
 }  // namespace
 
 Result<Checkpoint> Checkpoint::open(const std::string& path) {
   Checkpoint checkpoint(path);
-  std::ifstream old(path, std::ios::binary);
-  std::string header(kHeader.size(), '\0');
-  old.read(header.data(), static_cast<std::streamsize>(header.size()));
-  const bool is_new = old.gcount() == 0;
-  if (!is_new && header != kHeader) {
-    return std::unexpected(usage_error("this file is no checkpoint of chunker", path));
-  }
-  std::string line;
-  while (std::getline(old, line)) checkpoint.read_line(line);
+  CHUNKER_TRY(const bool has_lines, checkpoint.read());
   errno = 0;
-  checkpoint.file_.open(path, std::ios::binary | std::ios::app);
+  checkpoint.file_.open(path, std::ios::binary | (has_lines ? std::ios::app : std::ios::trunc));
   if (!checkpoint.file_) {
     return std::unexpected(resource::system_error(errno, "cannot write the checkpoint", path));
   }
-  checkpoint.file_ << (is_new ? kHeader : "") << '\n';
+  // The last line may have been cut off.
+  CHUNKER_TRY_VOID(checkpoint.write(has_lines ? "\n" : kHeader));
   return checkpoint;
+}
+
+Result<bool> Checkpoint::read() {
+  std::error_code unknown;
+  const fs::file_status status = fs::status(path_, unknown);
+  if (!fs::exists(status)) return false;
+  // Anything else would be removed in the end, or waited for.
+  if (!fs::is_regular_file(status)) {
+    return std::unexpected(usage_error("a checkpoint must be a file", path_));
+  }
+  errno = 0;
+  std::ifstream old(path_, std::ios::binary);
+  if (!old) {
+    return std::unexpected(resource::system_error(errno, "cannot read the checkpoint", path_));
+  }
+  std::string header(kHeader.size(), '\0');
+  old.read(header.data(), static_cast<std::streamsize>(header.size()));
+  header.resize(static_cast<std::size_t>(old.gcount()));
+  // Whoever began it may have been stopped inside its first line.
+  if (header != kHeader && kHeader.starts_with(header)) return false;
+  if (header != kHeader) {
+    return std::unexpected(usage_error("this file is no checkpoint of chunker", path_));
+  }
+  for (std::string line; std::getline(old, line);) read_line(line);
+  return true;
+}
+
+Result<void> Checkpoint::write(std::string_view text) {
+  errno = 0;
+  file_ << text << std::flush;
+  if (file_) return {};
+  return std::unexpected(resource::system_error(errno, "cannot write the checkpoint", path_));
 }
 
 /// A line may have been cut off: what it would have said is ingested again.
@@ -58,7 +101,7 @@ bool Checkpoint::stamp_of(const IngestSource& source, Stamp& stamp) {
   }
   constexpr std::int64_t kNsPerSecond = 1'000'000'000;
   stamp = {static_cast<std::uint64_t>(status.st_size),
-           std::int64_t{status.st_mtim.tv_sec} * kNsPerSecond + status.st_mtim.tv_nsec};
+           std::int64_t{status.st_ctim.tv_sec} * kNsPerSecond + status.st_ctim.tv_nsec};
   return true;
 }
 
@@ -70,19 +113,19 @@ std::size_t Checkpoint::skip_known(const Store& store, std::vector<IngestSource>
     begun_[source.path.native()] = stamp;
     const auto known = known_.find(source.path.native());
     if (known == known_.end() || known->second.stamp != stamp) return false;
-    const std::string name = source.name.empty() ? source.path.filename().string() : source.name;
+    const std::string name = pipeline::name_of(source);
     const auto stored = store.find(name);
-    return stored && stored->name == name && stored->nar_sha256 == known->second.nar_sha256;
+    return stored && stored->name == name && stored->nar_sha256 == known->second.nar_sha256 &&
+           is_whole(store, stored->nar_sha256);
   });
 }
 
-void Checkpoint::add(const IngestSource& source, const Digest& nar_sha256) {
+Result<void> Checkpoint::add(const IngestSource& source, const Digest& nar_sha256) {
   const std::string& path = source.path.native();
   const auto begun = begun_.find(path);
-  if (begun == begun_.end() || path.find('\n') != std::string::npos) return;
-  file_ << nar_sha256.hex() << ' ' << begun->second.bytes << ' ' << begun->second.changed_ns << ' '
-        << path << '\n'
-        << std::flush;
+  if (begun == begun_.end() || path.find('\n') != std::string::npos || !file_) return {};
+  return write(fmt::format("{} {} {} {}\n", nar_sha256.hex(), begun->second.bytes,
+                           begun->second.changed_ns, path));
 }
 
 Result<void> Checkpoint::remove() {

@@ -1,5 +1,7 @@
 #include "cli/compression_flags.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/try.hpp"
@@ -26,7 +28,8 @@ void CompressionFlags::add_to(CLI::App& command) {
       .add_option("--max-compression-time-ms", options.max_compression_time_ms,
                   "Compress a chunk that would take longer by something faster (0: no limit)")
       ->option_text("MS")
-      ->check(CLI::NonNegativeNumber)  // Else it would take -18446744073709551615 for 1.
+      // Else it would take -18446744073709551615 for 1. The bound of NonNegativeNumber has 309 digits.
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{std::numeric_limits<std::uint32_t>::max()}))
       ->group(group);
 }
 

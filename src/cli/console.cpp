@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "cli/text.hpp"
 #include "resource/file.hpp"
@@ -51,8 +52,7 @@ std::string message_of(const Error& error) {
   line += error.what;
   if (error.offset_bytes != Error::kNoOffset)
     line += fmt::format(" at byte {}", error.offset_bytes);
-  line += fmt::format(" ({})\n", name(error.code));
-  return line.append("  ").append(cure(error)).append("\n");
+  return line += fmt::format(" ({})\n", name(error.code));
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ Exit Console::report(const Error& error, std::string_view kind) {
   // What broke standard output is finish()'s to say, or nobody's: an error that came of it adds nothing.
   if (output_errno_) return exit_of(error.code);
   flush_locked();
-  write_message(message_of(error));
+  write_error(error);
   return exit_of(error.code);
 }
 
@@ -113,7 +113,7 @@ Exit Console::finish(Exit exit) {
   if (!output_errno_) return exit;
   if (*output_errno_ == EPIPE) return Exit::broken_pipe;
   const Error error = resource::system_error(*output_errno_, "cannot write", "standard output");
-  write_message(message_of(error));
+  write_error(error);
   // It was this that stopped the work, no signal.
   if (exit == Exit::interrupted) exit = Exit::ok;
   return worse(exit_of(error.code), exit);
@@ -130,6 +130,15 @@ void Console::write_out(std::string_view text) {
   if (output_errno_ || write_whole(STDOUT_FILENO, text)) return;
   output_errno_ = errno;
   stop_.request_stop();
+}
+
+void Console::write_error(const Error& error) {
+  std::string text = message_of(error);
+  // Of a hundred damaged chunks each has a message, but what to do about them is one thing.
+  if (const auto said = std::exchange(said_cure_, cure(error)); said != said_cure_) {
+    text.append("  ").append(said_cure_).append("\n");
+  }
+  write_message(text);
 }
 
 void Console::write_message(std::string_view text) {

@@ -45,8 +45,8 @@ class Console {
 
   /// One line on standard error.
   void note(std::string_view message);
-  /// An error on standard error with its cure, and as an object of this kind in JSON output. Gives the
-  /// exit code that it asks for.
+  /// An error on standard error with its cure, unless that is the one said last, and as an object of this kind in
+  /// JSON output. Gives the exit code that it asks for.
   Exit report(const Error& error, std::string_view kind = "error");
   /// Redraws the progress line, if there is a terminal to draw it on.
   void show(const Progress& progress);
@@ -56,6 +56,7 @@ class Console {
 
  private:
   void write_out(std::string_view text) CHUNKER_REQUIRES(mutex_);
+  void write_error(const Error& error) CHUNKER_REQUIRES(mutex_);
   void write_message(std::string_view text) CHUNKER_REQUIRES(mutex_);
   void flush_locked() CHUNKER_REQUIRES(mutex_);
   void erase_progress() CHUNKER_REQUIRES(mutex_);
@@ -70,6 +71,7 @@ class Console {
   std::optional<int> output_errno_ CHUNKER_GUARDED_BY(mutex_);
   ProgressLine progress_ CHUNKER_GUARDED_BY(mutex_);
   bool progress_drawn_ CHUNKER_GUARDED_BY(mutex_) = false;
+  std::string_view said_cure_ CHUNKER_GUARDED_BY(mutex_);  ///< The last one; cures are static.
 };
 
 }  // namespace chunker::cli

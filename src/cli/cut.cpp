@@ -138,6 +138,11 @@ void print_file(const FileChunks& file, const CutFlags& flags, const Recipe& rec
   print_summary(file, flags, recipe, session);
 }
 
+// What ends the whole command: one message is enough for all files that it did not come to.
+bool has_stopped(ErrorCode code) {
+  return code == ErrorCode::cancelled || code == ErrorCode::cpu_time_limit_exceeded;
+}
+
 Result<Exit> cut_files(const CutFlags& flags, Session& session) {
   CHUNKER_TRY(const ChunkingOptions chunking, flags.recipe.chunking());
   BatchOptions batch{.threads = flags.threads,
@@ -150,15 +155,18 @@ Result<Exit> cut_files(const CutFlags& flags, Session& session) {
   std::vector<std::filesystem::path> paths;
   for (const std::string& file : flags.files) paths.emplace_back(file == "-" ? "/dev/stdin" : file);
   CHUNKER_TRY(BatchStream results, batch_chunk_files(paths, chunking, std::move(batch)));
+  Console& console = session.console;
   Exit exit = Exit::ok;
+  std::size_t not_reached = 0;
   while (const auto result = results.next()) {
     if (result->chunks) {
       print_file(*result->chunks, flags, chunking.recipe, session);
-    } else {
-      exit = worse(session.console.report(result->chunks.error()), exit);
+    } else if (!has_stopped(result->chunks.error().code) || not_reached++ == 0) {
+      exit = worse(console.report(result->chunks.error()), exit);
     }
-    session.console.show(results.progress());
+    console.show(results.progress());
   }
+  if (not_reached > 1) console.note(fmt::format("{} not done", counted(not_reached, "file")));
   return exit;
 }
 

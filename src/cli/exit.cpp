@@ -145,9 +145,8 @@ std::string_view cure(ErrorCode code) noexcept {
       return "Run this again with fewer --threads, more memory or higher limits (ulimit -u, ulimit "
              "-v).";
     case ErrorCode::cpu_time_limit_exceeded:
-      return "Run this again to go on; what was finished stays. `chunker ingest --checkpoint FILE` "
-             "goes "
-             "on where it stopped.";
+      return "What was finished stays. Name what is left to go on, or use `chunker ingest "
+             "--checkpoint FILE`.";
     case ErrorCode::key_invalid:
       return "A key is NAME:BASE64, as `chunker key generate` writes it.";
     case ErrorCode::signature_invalid:
@@ -160,6 +159,9 @@ std::string_view cure(const Error& error) noexcept {
   // Nothing but the index is hurt, which is made of the packs: moving packs away would do harm.
   if (error.what.contains("rebuild-index")) {
     return "Run `chunker rebuild-index`: it makes the index anew from the packs.";
+  }
+  if (error.what.starts_with("ingest this NAR again")) {
+    return "The rest is saved: once all such NARs are ingested again, the store is whole.";
   }
   return cure(error.code);
 }

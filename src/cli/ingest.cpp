@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -14,6 +16,7 @@
 #include "cli/ingest_sources.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
+#include "pipeline/input.hpp"
 #include "pipeline/workers.hpp"
 #include "resource/thread_cpu.hpp"
 
@@ -63,7 +66,7 @@ class OlderNars {
  public:
   OlderNars(const Store& store, std::span<const IngestSource> group) {
     for (const IngestSource& source : group) {
-      const std::string name = source.name.empty() ? source.path.filename().string() : source.name;
+      const std::string name = pipeline::name_of(source);
       const auto found = store.find(name);
       if (found && found->name == name) meanings_[name] = found->nar_sha256;
     }
@@ -118,6 +121,15 @@ std::uint64_t left_of(std::uint64_t limit_ms) {
   return limit_ms > used_ms ? limit_ms - used_ms : 1;
 }
 
+// What it cannot remember is stored all the same.
+void remember(Checkpoint& checkpoint, const IngestSource& source, const IngestedNar& nar,
+              Console& console) {
+  const auto added = checkpoint.add(source, nar.nar_sha256);
+  if (added) return;
+  console.note(fmt::format("warning: {}: {}; what is stored from now on is not remembered",
+                           printable(added.error().context), added.error().what));
+}
+
 Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport& report) {
   CHUNKER_TRY_VOID(flags.sources.check());
   IngestOptions options;
@@ -157,7 +169,7 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
       session.console.show(now);
     };
     const auto on_ingested = [&](const IngestSource& source, const Result<IngestedNar>& result) {
-      if (checkpoint && result) checkpoint->add(source, result->nar_sha256);
+      if (checkpoint && result) remember(*checkpoint, source, *result, session.console);
       report.add(result, result ? older.displaced_by(*result) : std::string());
     };
     const auto done = ingest(store, group, options, on_ingested, on_progress);

@@ -84,8 +84,11 @@ void IngestReport::add_failure(const Error& error) {
   ++failed_;
   exit_ = worse(exit_of(error.code), exit_);
   // One message is enough for a full disk, which fails everything that follows.
-  if (error.code == ErrorCode::io_no_space && std::exchange(full_, true)) return;
-  console_.report(error);
+  if (error.code != ErrorCode::io_no_space || !std::exchange(full_, true)) {
+    console_.report(error);
+  } else if (console_.json()) {
+    console_.print_json(json_of(error, "error"));
+  }
 }
 
 void IngestReport::add_error(const Error& error) {

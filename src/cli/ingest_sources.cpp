@@ -23,7 +23,7 @@ bool is_plain_file_name(std::string_view name) {
 
 IngestSource source_of(const std::string& file, bool tree) {
   IngestSource source;
-  if (file == "-") {
+  if (file == kStandardInput) {
     source.kind = IngestSource::Kind::file_descriptor;
     source.descriptor = STDIN_FILENO;
     return source;
@@ -54,7 +54,7 @@ Result<void> SourceFlags::check() const {
   if (files.empty() && files_from.empty()) {
     return std::unexpected(usage_error("name at least one FILE, or a list with --files-from"));
   }
-  if (std::ranges::count(files, "-") + (files_from == "-" ? 1 : 0) > 1) {
+  if (std::ranges::count(files, kStandardInput) + (files_from == kStandardInput ? 1 : 0) > 1) {
     return std::unexpected(usage_error("standard input can be read only once"));
   }
   if (name.empty()) return {};
@@ -66,6 +66,11 @@ Result<void> SourceFlags::check() const {
   }
   return {};
 }
+
+SourceList::SourceList(const SourceFlags& flags)
+    : flags_(flags),
+      standard_input_taken_(flags.files_from == kStandardInput ||
+                            std::ranges::count(flags.files, kStandardInput) != 0) {}
 
 Result<void> SourceList::open(std::stop_token stop) {
   if (flags_.files_from.empty()) return {};
@@ -84,6 +89,10 @@ Result<std::vector<IngestSource>> SourceList::next_group(bool& last) {
     if (!line) {
       list_.reset();
     } else if (!line->empty()) {
+      if (*line == kStandardInput && std::exchange(standard_input_taken_, true)) {
+        return std::unexpected(usage_error("this list names standard input, which is read already",
+                                           label_of(flags_.files_from)));
+      }
       group.push_back(source_of(std::string(*line), flags_.tree));
     }
   }

@@ -29,10 +29,10 @@ struct SourceFlags {
 /// the lines of --files-from.
 /// Owns:    the open list; the flags must outlive it.
 /// Threads: movable.
-/// Errors:  io_* of the list, cancelled while it is waited for.
+/// Errors:  io_* of the list, cancelled while it is waited for; invalid_argument for a second use of standard input.
 class SourceList {
  public:
-  explicit SourceList(const SourceFlags& flags) : flags_(flags) {}
+  explicit SourceList(const SourceFlags& flags);
 
   [[nodiscard]] Result<void> open(std::stop_token stop);
   /// The next ones; none at the end. `last` if no more can follow.
@@ -42,6 +42,7 @@ class SourceList {
   const SourceFlags& flags_;
   std::size_t next_argument_ = 0;
   std::optional<LineReader> list_;
+  bool standard_input_taken_;
 };
 
 }  // namespace chunker::cli

@@ -21,8 +21,6 @@ Result<void> write_output(const std::string& output, Console& console,
 
 namespace {
 
-constexpr std::string_view kStandardInput = "-";
-
 Result<resource::File> open_input(const std::string& input, const std::stop_token& stop = {}) {
   if (input != kStandardInput) return resource::File::open_read(input, stop);
   return resource::File::adopt(STDIN_FILENO, label_of(input));

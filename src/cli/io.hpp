@@ -13,6 +13,8 @@
 
 namespace chunker::cli {
 
+/// "-" as an input: standard input.
+inline constexpr std::string_view kStandardInput = "-";
 /// "-" as an output: standard output.
 inline constexpr std::string_view kStandardOutput = "-";
 

@@ -132,6 +132,10 @@ Result<std::unique_ptr<Input>> open_input(const IngestSource& source, std::stop_
   return base::fail(ErrorCode::invalid_argument, "this kind of source does not exist");
 }
 
+std::string name_of(const IngestSource& source) {
+  return source.name.empty() ? source.path.filename().string() : source.name;
+}
+
 std::string label(const IngestSource& source) {
   if (!source.path.empty()) return source.path.string();
   if (!source.name.empty()) return source.name;

@@ -24,6 +24,9 @@ class Input {
 [[nodiscard]] Result<std::unique_ptr<Input>> open_input(const IngestSource& source,
                                                         std::stop_token stop = {});
 
+/// What the source is called in a store, if that is known before its bytes are.
+[[nodiscard]] std::string name_of(const IngestSource& source);
+
 /// What to call a source in messages: its path, else its name.
 [[nodiscard]] std::string label(const IngestSource& source);
 

@@ -309,8 +309,4 @@ Result<void> NarIngest::stage() {
   return put;
 }
 
-std::string name_of(const IngestSource& source) {
-  return source.name.empty() ? source.path.filename().string() : source.name;
-}
-
 }  // namespace chunker::pipeline

@@ -75,9 +75,6 @@ struct IngestShared {
   PackagesUnderWay& under_way;
 };
 
-/// What the source is called, if that is known before its bytes are.
-[[nodiscard]] std::string name_of(const IngestSource& source);
-
 /// A NAR that is to be taken in, and whom to tell.
 struct IngestOrder {
   const IngestSource* source = nullptr;

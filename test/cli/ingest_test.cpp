@@ -86,6 +86,10 @@ TEST_F(CliIngest, AListOfFilesMayComeFromAFileOrAPipe) {
                 .exit,
             0);
   EXPECT_EQ(on_store({"list", "-0"}).out, std::string("a.nar\0with\nnewline\0", 19));
+  write_file(path("twice"), "a.nar\n-\n");
+  const Outcome twice = on_store({"ingest", "--files-from", "twice", "-"}, {.input = "x"});
+  EXPECT_EQ(twice.exit, 2);
+  EXPECT_NE(twice.err.find("twice: "), std::string::npos) << twice.err;
   const Outcome absent = on_store({"ingest", "--files-from", "none"});
   EXPECT_EQ(absent.exit, 1);
   EXPECT_NE(absent.err.find("none"), std::string::npos);
@@ -277,6 +281,7 @@ TEST_F(CliIngest, NumbersThatCannotBeMeantAreRefusedBeforeAStoreIsMade) {
     for (const std::string& value : values) {
       const Outcome outcome = on_store({"ingest", flag + "=" + value, "a.nar"});
       EXPECT_EQ(outcome.exit, 2) << flag << " " << value << ": " << outcome.err;
+      EXPECT_LT(outcome.err.size(), 200U) << outcome.err;
       EXPECT_EQ(outcome.out, "");
       ASSERT_FALSE(std::filesystem::exists(store())) << flag << " " << value;
     }

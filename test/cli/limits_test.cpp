@@ -64,5 +64,16 @@ TEST_F(CliLimits, ALimitOfFileSizesIsAFullDisk) {
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
+TEST_F(CliLimits, AFullDiskIsOneMessageAndAnObjectForEachSource) {
+  for (unsigned i = 0; i < 3; ++i) add_nar(std::to_string(i) + ".nar", i, 4 << 20);
+  const Outcome done = on_store({"ingest", "--json", "0.nar", "1.nar", "2.nar"},
+                                {.limits = {{RLIMIT_FSIZE, 1 << 20}}});
+  std::size_t errors = 0;
+  for (const Json& object : objects_of(done.out)) errors += object.at("kind") == "error" ? 1 : 0;
+  EXPECT_EQ(errors, 3U) << done.out;
+  EXPECT_EQ(object_of_kind(done.out, "summary").at("failed"), 3);
+  EXPECT_EQ(done.err.find("(io_no_space)"), done.err.rfind("(io_no_space)")) << done.err;
+}
+
 }  // namespace
 }  // namespace chunker::test

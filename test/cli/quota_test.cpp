@@ -80,8 +80,12 @@ TEST_F(CliQuota, ACheckpointSkipsNothingThatChangedOrIsGone) {
   names.emplace_back("bad.nar");
   EXPECT_EQ(ingest_a_while(names, "1000").exit, 1);
   EXPECT_EQ(object_of_kind(ingest_a_while(names, "1000").out, "summary").at("skipped"), 4);
-  // Other contents.
+  // Other contents of the same size, and the time set back.
+  const auto time = fs::last_write_time(path("n1.nar"));
+  const auto size = fs::file_size(path("n1.nar"));
   add_nar("n1.nar", 77);
+  ASSERT_EQ(fs::file_size(path("n1.nar")), size);
+  fs::last_write_time(path("n1.nar"), time);
   // The same contents, but who knows.
   fs::last_write_time(path("n2.nar"), fs::file_time_type::clock::now());
   // No longer in the store.
@@ -90,6 +94,23 @@ TEST_F(CliQuota, ACheckpointSkipsNothingThatChangedOrIsGone) {
   EXPECT_EQ(object_of_kind(again.out, "summary").at("skipped"), 1);
   EXPECT_EQ(object_of_kind(again.out, "summary").at("nars"), 3);
   EXPECT_TRUE(listed().contains("n3.nar"));
+}
+
+TEST_F(CliQuota, ACheckpointDoesNotKeepTheStoreFromBeingHealed) {
+  auto names = add_nars(3);
+  write_file(path("bad.nar"), "this is no NAR");
+  names.emplace_back("bad.nar");
+  EXPECT_EQ(ingest_a_while(names, "1000").exit, 1);
+  for (const auto& entry : fs::recursive_directory_iterator(store() + "/packs")) {
+    if (!entry.is_regular_file()) continue;
+    std::string pack = read_file(entry.path());
+    pack[pack.size() / 3] ^= 1;
+    write_file(entry.path(), pack);
+  }
+  EXPECT_EQ(on_store({"verify", "--content", "--repair"}).exit, 1);
+  const Json sum = object_of_kind(ingest_a_while(names, "1000").out, "summary");
+  EXPECT_GT(sum.at("nars"), 0) << "what lost a chunk is stored anew";
+  EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
 TEST_F(CliQuota, ACheckpointOfAnotherStoreSkipsNothing) {
@@ -121,7 +142,38 @@ TEST_F(CliQuota, WhatIsNoCheckpointIsLeftAlone) {
   EXPECT_EQ(ingest_a_while({"n0.nar"}).exit, 2);
   EXPECT_EQ(fs::file_size(path("to-do")), 9U);
   fs::create_directory(path("folder"));
-  EXPECT_EQ(on_store({"ingest", "--checkpoint", "folder", "n0.nar"}).exit, 1);
+  EXPECT_EQ(on_store({"ingest", "--checkpoint", "folder", "n0.nar"}).exit, 2);
+  fs::create_symlink("/dev/null", path("device"));
+  EXPECT_EQ(on_store({"ingest", "--checkpoint", "device", "n0.nar"}).exit, 2);
+  EXPECT_TRUE(fs::is_symlink(path("device"))) << "it was removed";
+}
+
+TEST_F(CliQuota, ACheckpointThatWasCutOffInItsFirstLineIsBegunAnew) {
+  const auto names = add_nars(3);
+  write_file(path("to-do"), "chunker check");
+  EXPECT_EQ(ingest_a_while(names).exit, 75);
+  const Outcome rest = ingest_a_while(names, "1000");
+  EXPECT_EQ(rest.exit, 0) << rest.err;
+  EXPECT_GT(object_of_kind(rest.out, "summary").at("skipped"), 0);
+}
+
+TEST_F(CliQuota, ACheckpointThatCannotBeWrittenIsToldAndStopsNothing) {
+  constexpr std::size_t kLimit = 8 << 20;
+  const auto names = add_nars(3);
+  const std::string header = "chunker checkpoint 1\n";
+  const auto ingest_below_limit = [&](std::size_t room) {
+    write_file(path("to-do"), header + std::string(kLimit - room - header.size() - 1, 'x') + "\n");
+    return on_store({"ingest", "--checkpoint", "to-do", "n0.nar", "n1.nar", "n2.nar"},
+                    {.limits = {{RLIMIT_FSIZE, kLimit}}});
+  };
+  const Outcome full = ingest_below_limit(0);
+  EXPECT_EQ(full.exit, 75);
+  EXPECT_NE(full.err.find("to-do: cannot write the checkpoint: "), std::string::npos) << full.err;
+  const Outcome almost = ingest_below_limit(50);
+  EXPECT_EQ(almost.exit, 0) << almost.err;
+  EXPECT_NE(almost.err.find("is not remembered"), std::string::npos) << almost.err;
+  EXPECT_EQ(almost.err.find("is not remembered"), almost.err.rfind("is not remembered"));
+  EXPECT_EQ(listed().size(), names.size());
 }
 
 TEST_F(CliQuota, R10_4_CutStopsToo) {
@@ -131,7 +183,11 @@ TEST_F(CliQuota, R10_4_CutStopsToo) {
   const Outcome run = chunker(words);
   EXPECT_EQ(run.exit, 75);
   EXPECT_FALSE(object_of_kind(run.out, "file").is_null());
-  EXPECT_EQ(object_of_kind(run.out, "error").at("code"), "cpu_time_limit_exceeded");
+  std::vector<Json> errors = objects_of(run.out);
+  std::erase_if(errors, [](const Json& object) { return object.at("kind") != "error"; });
+  ASSERT_EQ(errors.size(), 1U) << "one is enough for all files";
+  EXPECT_EQ(errors.front().at("code"), "cpu_time_limit_exceeded");
+  EXPECT_NE(run.err.find(" files not done"), std::string::npos) << run.err;
 }
 
 TEST_F(CliQuota, R10_3_NiceLowersTheWholeProgram) {

@@ -132,6 +132,24 @@ TEST_F(CliStore, VerifyFindsAFlippedByteAndExitsWithOne) {
   EXPECT_NE(done.err.find("verify --content --repair"), std::string::npos) << done.err;
 }
 
+TEST_F(CliStore, WhatToDoAboutDamageIsSaidOnce) {
+  std::string pack = read_file(a_pack());
+  for (std::size_t at = 100; at < pack.size() / 2; at += 1000) pack[at] ^= 1;
+  fs::permissions(a_pack(), fs::perms::owner_write, fs::perm_options::add);
+  write_file(a_pack(), pack);
+  const Outcome done = on_store({"verify", "--content"});
+  const auto count = [&](std::string_view text) {
+    std::size_t found = 0;
+    for (std::size_t at = 0; (at = done.err.find(text, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_GT(count("chunker: "), 1U) << done.err;
+  EXPECT_EQ(count("verify --content --repair"), 1U) << done.err;
+  const Outcome repaired = on_store({"verify", "--content", "--repair"});
+  EXPECT_NE(repaired.err.find("ingested again, the store is whole"), std::string::npos)
+      << repaired.err;
+}
+
 TEST_F(CliStore, DamageIsNeverRestored) {
   flip_a_byte_of(a_pack());
   const Outcome done = on_store({"restore", "--all", "--output-dir", "out"});
