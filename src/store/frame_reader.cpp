@@ -63,9 +63,7 @@ Result<void> FrameReader::decode(const ChunkLocation& location, ScratchBuffer& r
   }
   ByteBuffer& output = raw.emptied(static_cast<std::size_t>(location.frame_raw_bytes));
   if (auto decoded = decode_payload(location, payload, output, depth); !decoded) {
-    Error error = std::move(decoded).error();
-    if (error.offset_bytes == Error::kNoOffset) error.offset_bytes = location.payload_offset;
-    return std::unexpected(std::move(error).within(key));
+    return std::unexpected(placed(std::move(decoded).error(), location));
   }
   return {};
 }
@@ -111,8 +109,9 @@ Result<void> FrameReader::append_base(std::span<const Digest> digests, ByteBuffe
                   Error::kNoOffset, digests[i].hex());
     }
     CHUNKER_TRY(const auto frame, base_frame(*location, depth));
-    CHUNKER_TRY(const Bytes bytes, frame->chunk(digests[i], *location, parts_->options.hash));
-    output.append(bytes);
+    const auto bytes = frame->chunk(digests[i], *location, parts_->options.hash);
+    if (!bytes) return std::unexpected(placed(bytes.error(), *location));
+    output.append(*bytes);
   }
   return {};
 }
@@ -129,9 +128,16 @@ Result<std::shared_ptr<DecodedFrame>> FrameReader::base_frame(const ChunkLocatio
 
 Result<Bytes> FrameReader::chunk(const Digest& digest, const ChunkLocation& location) const {
   auto bytes = chunk_in_frame(raw_.bytes(), digest, location, parts_->options.hash);
-  if (bytes) return bytes;
-  auto key = parts_->pack_key(location.pack);
-  return std::unexpected(std::move(bytes).error().within(key ? *key : std::string()));
+  if (!bytes) return std::unexpected(placed(std::move(bytes).error(), location));
+  return bytes;
+}
+
+/// With the pack that it lies in and where; a base may lie in the same one, which is said once.
+Error FrameReader::placed(Error error, const ChunkLocation& location) const {
+  if (error.offset_bytes == Error::kNoOffset) error.offset_bytes = location.payload_offset;
+  const auto key = parts_->pack_key(location.pack);
+  if (!key || error.context.starts_with(*key)) return error;
+  return std::move(error).within(*key);
 }
 
 Result<Bytes> FrameReader::read(const Digest& digest, const ChunkLocation& location) {

@@ -56,6 +56,7 @@ class FrameReader {
                                          unsigned depth);
   [[nodiscard]] Result<std::shared_ptr<DecodedFrame>> base_frame(const ChunkLocation& location,
                                                                  unsigned depth);
+  [[nodiscard]] Error placed(Error error, const ChunkLocation& location) const;
 
   Store::Parts* parts_;
   MemoryBudget::Reservation large_;  ///< For a frame beyond kFrameBytesExpected.

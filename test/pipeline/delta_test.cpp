@@ -390,10 +390,14 @@ TEST_F(LostBase, IsMissedByANewIndexToo) {
   EXPECT_EQ(give_back(*store, name_of_version(1)).value_or(""), nar_of_version(1));
 }
 
-TEST_F(LostBase, WhenOnlyDamagedIsRepairedWithWhatNeedsIt) {
-  std::string pack = test::read_file(base_pack_);
+void damage(const std::filesystem::path& path) {
+  std::string pack = test::read_file(path);
   for (std::size_t at = 20'000; at < 200'000; at += 1000) pack[at] ^= 1;
-  test::write_file(base_pack_, pack);
+  test::write_file(path, pack);
+}
+
+TEST_F(LostBase, WhenOnlyDamagedIsRepairedWithWhatNeedsIt) {
+  damage(base_pack_);
   auto store = open();
   ASSERT_OK(store);
   const auto report = verify(*store, {.content = true, .repair = true}, {});
@@ -404,6 +408,50 @@ TEST_F(LostBase, WhenOnlyDamagedIsRepairedWithWhatNeedsIt) {
     EXPECT_EQ(give_back(*store, name_of_version(version)).value_or(""), nar_of_version(version));
   }
   expect_clean(*store);
+}
+
+/// What verify says is damaged, and where.
+std::vector<std::string> places_of_damage(const Store& store) {
+  std::vector<std::string> places;
+  const auto report = verify(store, {.content = true, .threads = 1},
+                             [&](const Error& error) { places.push_back(error.context); });
+  EXPECT_OK(report);
+  return places;
+}
+
+TEST_F(LostBase, WhenOnlyDamagedIsNamedAsThePlaceOfTheDamage) {
+  damage(base_pack_);
+  const auto store = open(StoreAccess::read);
+  ASSERT_OK(store);
+  const auto root = directory_.path() / "store";
+  const std::string base_key = base_pack_.lexically_relative(root);
+  std::size_t of_deltas = 0;
+  for (const std::string& place : places_of_damage(*store)) {
+    if (!place.starts_with("packs/") || place.starts_with(base_key)) continue;
+    EXPECT_THAT(place, testing::HasSubstr(": " + base_key)) << "the delta's own pack is intact";
+    ++of_deltas;
+  }
+  EXPECT_GT(of_deltas, 0U);
+}
+
+TEST_F(Deltas, OfABaseInTheSamePackSayThePackOnce) {
+  auto store = open();
+  ASSERT_OK(store);
+  std::vector<std::string> junk;
+  for (const unsigned version : {0U, 1U}) {
+    junk.push_back("junk" + std::to_string(version));
+    ASSERT_OK(take_in(
+        *store, {{name_of_version(version), nar_of_version(version)},
+                 {junk.back(), test::make_nar({{"j", random_bytes(90 + version, 500'000)}})}}));
+  }
+  ASSERT_OK(store->remove(junk));
+  ASSERT_OK(collect_garbage(*store, {}));
+  ASSERT_EQ(packs().size(), 1U);
+  const std::string key = packs().front().lexically_relative(directory_.path() / "store");
+  damage(packs().front());
+  const auto places = places_of_damage(*store);
+  EXPECT_FALSE(places.empty());
+  for (const std::string& place : places) EXPECT_EQ(place.find(key), place.rfind(key)) << place;
 }
 
 TEST(OlderVersion, FindsTheSamePlaceInTheSameFileOrOneOfAnotherNumber) {
