@@ -138,12 +138,15 @@ class OwnThreads {
   std::exception_ptr failure_ CHUNKER_GUARDED_BY(mutex_);
 };
 
-void for_each_on_tbbs_threads(unsigned threads, std::size_t count,
-                              const std::function<void(std::size_t)>& work) {
+/// At the limit, half of what is left stays for libraries and neighbors.
+unsigned threads_to_use(unsigned threads) noexcept {
   const unsigned wanted = threads - 1;
   const unsigned startable = startable_threads(wanted);
-  // At the limit, half of what is left stays for libraries and neighbors.
-  threads = 1 + (startable < wanted ? startable / 2 : wanted);
+  return 1 + (startable < wanted ? startable / 2 : wanted);
+}
+
+void for_each_on_tbbs_threads(unsigned threads, std::size_t count,
+                              const std::function<void(std::size_t)>& work) {
   // TBB makes no more threads than processors unless told so. Never told to make fewer: that would hold for the whole
   // process, and the arena is enough.
   std::optional<tbb::global_control> allow;
@@ -166,6 +169,7 @@ void for_each_on_tbbs_threads(unsigned threads, std::size_t count,
 
 void for_each_in_order(unsigned threads, std::size_t count,
                        const std::function<void(std::size_t)>& work, CpuUse* use) {
+  threads = threads_to_use(threads);
   if (use != nullptr && use->needs_own_threads()) {
     OwnThreads(threads, count, work, *use).run();
   } else {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -71,6 +73,37 @@ TEST(Workers, OwnThreadsWithNothingToBeginHelpTheOthers) {
       &use);
   EXPECT_EQ(crowd.most(), 3U);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+std::size_t threads_of_this_process() {
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(threads), end(threads)));
+}
+
+TEST(Workers, AtTheLimitOwnThreadsAreHalfOfWhatCanBeHad) {
+  constexpr unsigned kWanted = 100'000;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  rlimit some = before;
+  some.rlim_cur = rlim_t{6} << 30;  // Less than so many stacks take.
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &some), 0);
+  const unsigned startable = startable_threads(kWanted);
+  const std::size_t others = threads_of_this_process();
+  std::size_t inside = 0;
+  CpuUse use(kOwnThreads, kWanted);
+  for_each_in_order(
+      kWanted, 1,
+      [&](std::size_t) {
+        std::this_thread::sleep_for(milliseconds(500));
+        inside = threads_of_this_process();
+      },
+      &use);
+  EXPECT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
+  ASSERT_LT(startable, kWanted);
+  EXPECT_GT(inside, others);
+  EXPECT_LE(inside - others, startable / 2 + 1);
+}
+#endif
 
 TEST(Workers, EachItemIsWorkedOnOnceAndBegunInOrder) {
   CpuUse use(kOwnThreads, 4);
