@@ -134,7 +134,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             slabs,
                             hashes,
                             builders,
-                            under_way};
+                            packages};
 
   pipeline::IngestQueue queue(sources);
   const auto next_order = [&]() -> std::optional<IngestOrder> {

@@ -15,12 +15,27 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "resource/descriptors.hpp"
 
 namespace chunker::pipeline {
 
 unsigned thread_count(unsigned asked, const CpuQuota& quota) {
   const unsigned wanted = asked != 0 ? asked : available_cpus();
   return quota.max_threads != 0 ? std::min(wanted, quota.max_threads) : wanted;
+}
+
+std::size_t files_at_once(std::size_t wanted, unsigned threads) noexcept {
+  // A pack that is written and one that is synced, their folders, RocksDB's next files; a pack that a thread reads.
+  const std::size_t kept = 12 + std::size_t{2} * threads;
+  const std::size_t left = resource::descriptors_left();
+  return std::clamp<std::size_t>(left - std::min(left, kept), 1, std::max<std::size_t>(wanted, 1));
+}
+
+UnderWay nars_under_way(std::size_t nars, unsigned threads) noexcept {
+  constexpr std::size_t kNarsPerThread = 8;
+  const std::size_t files = files_at_once(std::min(nars, kNarsPerThread * threads), threads);
+  return {static_cast<unsigned>(std::min<std::size_t>(threads, files)),
+          std::max<std::size_t>(files / threads, 1)};
 }
 
 unsigned startable_threads(unsigned wanted) noexcept {

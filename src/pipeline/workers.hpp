@@ -20,6 +20,25 @@ namespace chunker::pipeline {
 /// quota allows.
 [[nodiscard]] unsigned thread_count(unsigned asked, const CpuQuota& quota = {});
 
+/// How many of `wanted` files to have open at once: fewer near the limit of descriptors, of which those that the store
+/// needs on `threads` threads are left free; at least one (R11.2).
+[[nodiscard]] std::size_t files_at_once(std::size_t wanted, unsigned threads) noexcept;
+
+/// How many of `threads` threads can have a file each.
+[[nodiscard]] inline unsigned threads_with_a_file(unsigned threads) noexcept {
+  return static_cast<unsigned>(files_at_once(threads, threads));
+}
+
+/// NARs that go through their stages at once: so many pipelines, of so many NARs each.
+struct UnderWay {
+  unsigned pipelines;
+  std::size_t nars_each;
+};
+
+/// A pipeline per thread, and eight NARs in each: enough for their hashes to keep each other company. Fewer where
+/// fewer files can be open.
+[[nodiscard]] UnderWay nars_under_way(std::size_t nars, unsigned threads) noexcept;
+
 /// How many of `wanted` threads the system lets this process start now. Asked before libraries are let
 /// loose that end the process where a thread cannot be had: RocksDB and TBB do.
 /// Cost: some 20 us a thread, once per process unless a later call wants more.

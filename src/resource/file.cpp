@@ -16,6 +16,7 @@
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
+#include "resource/backoff.hpp"
 
 namespace chunker::resource {
 namespace {
@@ -59,6 +60,33 @@ template <class Call>
 auto retried(Call call) noexcept {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+// A disk that resets or a server that is away fails a read and answers the next.
+bool may_pass(int error_number) noexcept {
+  switch (error_number) {
+    case EAGAIN:
+    case EBUSY:
+    case EIO:
+    case ENOMEM:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Others close files meanwhile.
+bool too_many_are_open(int error_number) noexcept {
+  return error_number == EMFILE || error_number == ENFILE;
+}
+
+/// Repeats a system call after longer and longer waits, as long as its error `passes`.
+template <class Call>
+auto tried_again(Call call, bool (*passes)(int)) {
+  auto result = retried(call);
+  for (Backoff backoff; result < 0 && passes(errno) && backoff.wait();) result = retried(call);
   return result;
 }
 
@@ -138,7 +166,8 @@ File File::adopt(int descriptor, std::filesystem::path name) noexcept {
 Result<File> File::open_read(const std::filesystem::path& path, const std::stop_token& stop) {
   // Without O_NONBLOCK a FIFO nobody writes to would hold us in here, deaf to `stop`.
   const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-  const int descriptor = retried([&] { return ::open(path.c_str(), flags); });
+  const int descriptor =
+      tried_again([&] { return ::open(path.c_str(), flags); }, too_many_are_open);
   if (descriptor < 0) return failed("cannot open", path);
   File file(descriptor, path);
   struct stat status{};
@@ -160,7 +189,8 @@ Result<File> File::open_write(const std::filesystem::path& path) {
 
 Result<File> File::create_new(const std::filesystem::path& path) {
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-  const int descriptor = retried([&] { return ::open(path.c_str(), flags, 0666); });
+  const int descriptor =
+      tried_again([&] { return ::open(path.c_str(), flags, 0666); }, too_many_are_open);
   if (descriptor < 0) return failed("cannot create", path);
   return File(descriptor, path);
 }
@@ -172,10 +202,11 @@ Result<std::size_t> File::read_at(std::uint64_t offset_bytes, MutableBytes out) 
   std::size_t done = 0;
   while (done < out.size()) {
     const std::size_t wanted = std::min(out.size() - done, kCallBytesMax);
-    const ssize_t got = retried([&] {
+    const auto read = [&] {
       return ::pread(descriptor_, out.data() + done, wanted,
                      static_cast<off_t>(offset_bytes + done));
-    });
+    };
+    const ssize_t got = tried_again(read, may_pass);
     if (got < 0) return failed("cannot read", path_);
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
@@ -200,7 +231,8 @@ Result<void> File::wait_readable(const std::stop_token& stop) const {
 
 Result<std::size_t> File::read_some(MutableBytes out) {
   const std::size_t wanted = std::min(out.size(), kCallBytesMax);
-  const ssize_t got = retried([&] { return ::read(descriptor_, out.data(), wanted); });
+  const ssize_t got =
+      tried_again([&] { return ::read(descriptor_, out.data(), wanted); }, may_pass);
   if (got < 0) return failed("cannot read", path_);
   return static_cast<std::size_t>(got);
 }

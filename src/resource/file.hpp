@@ -27,7 +27,9 @@ namespace chunker::resource {
 /// Owns:    its descriptor, closed with it, and its path, for messages.
 /// Threads: movable; read_at() and size() may be called from any thread at once.
 /// Errors:  io_*, with the path as context.
-/// Cost:    one system call per method, repeated where the system interrupts or shortens it.
+/// Cost:    one system call per method, repeated where the system interrupts or shortens it. What may pass is tried
+///          again for a quarter of a second (Backoff): reads that fail for the moment (R11.3), opening while too many
+///          files are open (R11.2).
 class File {
  public:
   File() noexcept = default;

@@ -84,7 +84,7 @@ TEST_F(CliStreams, AReaderThatLeavesEndsAnyCommandQuietly) {
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
-TEST_F(CliStreams, SignalsStopIngestAndWhatWasAcknowledgedStays) {
+TEST_F(CliStreams, R11_6_SignalsStopIngestAndWhatWasAcknowledgedStays) {
   for (const auto& [signal, exit] :
        {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}, std::pair{SIGHUP, 129}}) {
     const std::string name = std::to_string(signal) + ".nar";
@@ -102,11 +102,13 @@ TEST_F(CliStreams, SignalsStopIngestAndWhatWasAcknowledgedStays) {
     EXPECT_EQ(sum.at("nars"), 1);
     EXPECT_EQ(sum.at("not_reached"), 1);
     EXPECT_EQ(on_store({"restore", name, "-o", "-"}).out, nar);
+    ingest("next.nar");  // The next run goes on with what this one did not reach.
+    EXPECT_EQ(on_store({"restore", "next.nar", "-o", "-"}).out, next);
   }
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
-TEST_F(CliStreams, ASecondSignalEndsItAtOnce) {
+TEST_F(CliStreams, R11_6_ASecondSignalEndsItAtOnce) {
   add_nar("a.nar");
   Running program({"ingest", "--json", "--store", store(), "--pack-size", "1", path("a.nar"), "-"});
   ASSERT_TRUE(program.wait_for("\"a.nar\""));  // then it waits for standard input, for ever
@@ -121,7 +123,7 @@ TEST_F(CliStreams, ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }
 
-TEST_F(CliStreams, ASignalEndsTheWaitForAnIdlePipe) {
+TEST_F(CliStreams, R11_6_ASignalEndsTheWaitForAnIdlePipe) {
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"cut", "-"},
         {"ingest", "--store", store(), "--files-from", "-"}}) {

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "pipeline/store_fixture.hpp"
 
@@ -119,6 +121,23 @@ TEST_F(Batch, R6_2_ResultsComeBeforeTheBatchIsDone) {
   // Three wait, and each of two workers may hold one more.
   EXPECT_LE(batch->progress().files_completed, 1U + 3U + 2U);
   std::size_t count = 1;
+  while (batch->next()) ++count;
+  EXPECT_EQ(count, paths.size());
+}
+
+TEST_F(Batch, R11_5_WhoTakesNoResultsKeepsTheThreadsWaiting) {
+  std::vector<std::filesystem::path> paths;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    paths.push_back(file("f" + std::to_string(i), random_bytes(i, 1000)));
+  }
+  auto batch = batch_chunk_files(paths, {}, {.threads = 4, .results_max = 3});
+  ASSERT_OK(batch);
+  for (int i = 0; i < 2000 && batch->progress().files_completed < 3; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(batch->progress().files_completed, 3U);
+  std::size_t count = 0;
   while (batch->next()) ++count;
   EXPECT_EQ(count, paths.size());
 }

@@ -121,7 +121,8 @@ TEST_F(Deltas, VersionsOfOneCallAreBasesOfEachOtherOnAnyNumberOfThreads) {
     nars[name_of_version(version)] = nar_of_version(version);
   }
   for (const unsigned threads : {1U, 2U, 7U}) {
-    auto store = Store::open(directory_.path() / std::to_string(threads), {.access = StoreAccess::write, .create = true});
+    auto store = Store::open(directory_.path() / std::to_string(threads),
+                             {.access = StoreAccess::write, .create = true});
     ASSERT_OK(store);
     auto options = test::small_chunks();
     options.threads = threads;

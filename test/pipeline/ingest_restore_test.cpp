@@ -7,7 +7,10 @@
 
 #include "codec/machine_code.hpp"
 #include "pipeline/store_fixture.hpp"
+#include "pipeline/workers.hpp"
+#include "resource/descriptors.hpp"
 #include "store/parts.hpp"
+#include "support/lower_limit.hpp"
 
 namespace chunker {
 namespace {
@@ -249,6 +252,37 @@ TEST_F(Ingest, StopsOnRequestAndKeepsWhatWasAcknowledged) {
   expect_clean(*store);
   ASSERT_OK(take_in(*store, some_nars()));
   expect_clean(*store);
+}
+
+std::size_t open_descriptors() {
+  const test::LowerLimit known(RLIMIT_NOFILE, 1000);
+  return 1000 - resource::descriptors_left();
+}
+
+// With room for a few files beside those of the store, where threads alone would open 64.
+TEST_F(Ingest, R11_2_FewDescriptorsMeanFewerFilesAtOnceAndNoFailure) {
+  auto store = open();
+  ASSERT_OK(store);
+  std::map<std::string, std::string> nars;
+  std::vector<RestoreJob> jobs;
+  for (unsigned i = 0; i < 80; ++i) {
+    nars["file" + std::to_string(i)] = test::make_nar({{"f", test::random_text(i, 3000)}});
+  }
+  IngestOptions options = test::small_chunks();
+  options.threads = 8;
+  const test::LowerLimit few(RLIMIT_NOFILE, open_descriptors() + 32);
+  EXPECT_EQ(pipeline::nars_under_way(80, 8).pipelines, 4U);
+  EXPECT_EQ(pipeline::nars_under_way(80, 8).nars_each, 1U);
+  ASSERT_OK(take_in(*store, nars, options));
+  for (const auto& [name, result] : reported_) {
+    ASSERT_OK(result);
+    jobs.push_back({result->nar_sha256, directory_.path() / (name + ".back")});
+  }
+  ASSERT_OK(restore_many(*store, jobs, {.threads = 8},
+                         [](const RestoreJob&, const Result<void>& done) { EXPECT_OK(done); }));
+  for (const auto& [name, nar] : nars) {
+    EXPECT_EQ(test::read_file(directory_.path() / (name + ".back")), nar);
+  }
 }
 
 TEST_F(Ingest, R25_4_WhatTheCallersFunctionThrowsReachesTheCaller) {

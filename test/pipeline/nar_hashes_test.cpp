@@ -102,7 +102,7 @@ TEST(NarHashes, R8_2_AFinishedStreamIsNoCompany) {
   EXPECT_TRUE(released);
 }
 
-TEST(NarHashes, WaitingBytesAreBounded) {
+TEST(NarHashes, R11_5_WaitingBytesAreBounded) {
   std::uint64_t waiting = 0, most = 0;  // With the one that made it too much.
   NarHashes hashes;
   NarHashes::Stream busy(hashes), idle(hashes);
@@ -115,7 +115,7 @@ TEST(NarHashes, WaitingBytesAreBounded) {
 }
 
 // A frame of which one small chunk is wanted is held as a whole.
-TEST(NarHashes, WhatWaitingPiecesHoldIsBounded) {
+TEST(NarHashes, R11_5_WhatWaitingPiecesHoldIsBounded) {
   std::uint64_t waiting = 0, most = 0;
   NarHashes hashes;
   NarHashes::Stream busy(hashes), idle(hashes);

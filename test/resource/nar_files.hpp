@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +12,7 @@
 
 #include "chunker/nar_tree.hpp"
 #include "nar/tree.hpp"
+#include "support/lower_limit.hpp"
 
 // What tests of trees on disk share.
 namespace chunker::test {
@@ -79,28 +78,6 @@ class AsNobody {
   ~AsNobody() { ::setfsuid(::geteuid()); }
   AsNobody(const AsNobody&) = delete;
   AsNobody& operator=(const AsNobody&) = delete;
-};
-
-/// A smaller limit of the process as long as this lives.
-class LowerLimit {
- public:
-  LowerLimit(__rlimit_resource resource, rlim_t limit) : resource_(resource) {
-    ::getrlimit(resource, &before_);
-    const rlimit lower{limit, before_.rlim_max};
-    EXPECT_EQ(::setrlimit(resource, &lower), 0);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~LowerLimit() {
-    ::setrlimit(resource_, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  LowerLimit(const LowerLimit&) = delete;
-  LowerLimit& operator=(const LowerLimit&) = delete;
-
- private:
-  __rlimit_resource resource_;
-  rlimit before_{};
-  void (*handler_)(int) = SIG_DFL;
 };
 
 }  // namespace chunker::test
