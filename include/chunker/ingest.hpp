@@ -98,7 +98,7 @@ inline constexpr Threads threads_of<Progress> = Threads::shared;
 /// Called once per source, when it is durable or has failed. Calls come from one thread at a time,
 /// not necessarily the caller's, in no particular order. What it throws becomes the error of ingest(), once all is done.
 using OnIngested = std::function<void(const IngestSource&, const Result<IngestedNar>&)>;
-/// Called now and then, from one thread at a time.
+/// Called now and then, from one thread at a time. What it throws becomes the error of the operation, once all is done.
 using OnProgress = std::function<void(const Progress&)>;
 
 /// Takes NARs in: cut, hashed, deduplicated, compressed, stored (ARCHITECTURE.md, "The life of one

@@ -29,7 +29,8 @@ inline constexpr Threads threads_of<RestoreOptions> = Threads::shared;
 /// until then.
 /// Threads: `store` may be used by others meanwhile; `sink` is called by one thread at a time.
 /// Errors:  store_not_found, store_chunk_missing, digest_mismatch, store_corrupt, codec_*, io_*,
-///          cancelled; memory_limit_exceeded where the store's budget has no room for one NAR.
+///          cancelled; memory_limit_exceeded where the store's budget has no room for one NAR; those of `sink`, and
+///          `internal` for what it throws.
 /// Cost:    reads each frame once; about 20 MiB per thread, and 40 more once there are deltas.
 [[nodiscard]] Result<void> restore(const Store& store, const Digest& nar_sha256,
                                    const ByteSink& sink, const RestoreOptions& options = {});
@@ -52,7 +53,9 @@ inline constexpr Threads threads_of<ByteRange> = Threads::shared;
                                          const RestoreOptions& options = {});
 
 /// The whole NAR into a file, which appears under `path` only once it is complete and verified; a file
-/// that was there before is replaced then.
+/// that was there before is replaced then. Nothing is synced: the store has the NAR still, if the power fails.
+/// A process that is killed leaves the unfinished file, `.NAME.partial-` and a number, beside `path`. It is not removed
+/// later, because it cannot be told from that of another restore which still goes on.
 [[nodiscard]] Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
                                            const std::filesystem::path& path,
                                            const RestoreOptions& options = {});
@@ -65,11 +68,12 @@ struct RestoreJob {
 template <>
 inline constexpr Threads threads_of<RestoreJob> = Threads::shared;
 
-/// Called once per job, from one thread at a time, in no particular order.
+/// Called once per job, from one thread at a time, in no particular order. What it throws becomes the error of
+/// restore_many(), once all is done. The store is being read meanwhile: gc and repair must not be called from here.
 using OnRestored = std::function<void(const RestoreJob&, const Result<void>&)>;
 
 /// Many NARs into files, several at once. A job that fails is reported and the rest go on.
-/// Errors: cancelled, memory_limit_exceeded.
+/// Errors: cancelled; memory_limit_exceeded where not even a NAR can be begun, and then some jobs are not reported.
 [[nodiscard]] Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
                                         const RestoreOptions& options,
                                         const OnRestored& on_restored,

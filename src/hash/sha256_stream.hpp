@@ -15,7 +15,8 @@ namespace chunker::hash {
 /// A SHA-256 of bytes that arrive in pieces, by our own kernels: so that several can go on side by side.
 class Sha256Progress {
  public:
-  /// The next piece of each stream, all different, side by side as far as they have blocks left.
+  /// The next piece of each stream, all different, side by side as far as they have blocks left. Errors:
+  /// std::bad_alloc, and then all are as they were.
   static void update_many(std::span<Sha256Progress* const> streams, std::span<const Bytes> pieces,
                           std::span<const Sha256Kernel> kernels);
 

@@ -77,7 +77,7 @@ Result<FileCut> FileCut::make(const ChunkingOptions& chunking, const BatchOption
   CHUNKER_TRY(auto normalizer, refs::ReferenceNormalizer::make_if_any(batch.store_prefix));
   CHUNKER_TRY(auto hash, ChunkHash::make(batch.hash, batch.hash_cache));
   CHUNKER_TRY_VOID(batch.quota.validate());
-  const unsigned threads = thread_count(batch.threads, batch.quota);
+  const unsigned threads = threads_with_a_file(thread_count(batch.threads, batch.quota));
   FileCut cut{std::move(resolved), std::move(hash), std::move(normalizer), batch.profile_contents,
               batch.stop};
   if (batch.memory_budget != nullptr) cut.budget = batch.memory_budget;

@@ -1,7 +1,6 @@
 #include "chunker/ingest.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/try.hpp"
+#include "pipeline/caller_errors.hpp"
 #include "pipeline/ingest_queue.hpp"
 #include "pipeline/ingest_stages.hpp"
 #include "pipeline/workers.hpp"
@@ -35,19 +35,12 @@ class Reporter {
     const base::Lock lock(mutex_);
     progress_.add_file();
     if (!on_ingested_) return;
-    auto told = pipeline::catching([&]() -> Result<void> {
-      on_ingested_(source, result ? result : located(source, result.error()));
-      return {};
-    });
-    if (!told && told_) told_ = std::move(told);
+    caller_errors_.keep_of(
+        [&] { on_ingested_(source, result ? result : located(source, result.error())); });
   }
 
-  /// The error that the caller's function has thrown first: many threads call it, and the caller's is seldom among
-  /// them (R25.4).
-  Result<void> told() {
-    const base::Lock lock(mutex_);
-    return told_;
-  }
+  /// What the caller's function has thrown first.
+  Result<void> told() const { return caller_errors_.first(); }
 
  private:
   static Result<IngestedNar> located(const IngestSource& source, Error error) {
@@ -57,7 +50,7 @@ class Reporter {
   }
 
   base::Mutex mutex_;
-  Result<void> told_ CHUNKER_GUARDED_BY(mutex_);
+  pipeline::CallerErrors caller_errors_;
   const OnIngested& on_ingested_;
   pipeline::ProgressMeter& progress_;
 };
@@ -72,22 +65,6 @@ std::uint64_t total_bytes(std::span<const IngestSource> sources) {
   }
   return total;
 }
-
-/// What the workers share.
-struct Ingesting {
-  static constexpr Threads kThreads = Threads::shared;
-
-  const IngestShared& shared;
-  pipeline::IngestQueue& queue;
-  std::size_t nars_max;
-  pipeline::NextIngest next_order;
-};
-
-constexpr auto ingest_next = [](const Ingesting& all, std::size_t) {
-  while (!all.queue.is_empty_for_now()) {
-    pipeline::ingest_nars(all.shared, all.nars_max, all.next_order);
-  }
-};
 
 Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                         const IngestOptions& options, const OnIngested& on_ingested,
@@ -115,7 +92,7 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
   Reporter reporter(on_ingested, progress);
   pipeline::Pool<pipeline::Slab> slabs;
   pipeline::NarHashes hashes(memory.hash_bytes_max);
-  pipeline::PackagesUnderWay under_way;  // Before the writer, which acknowledges until its end.
+  pipeline::PackagesUnderWay packages;  // Before the writer, which acknowledges until its end.
   store::StoreWriter writer(parts);
   tbb::enumerable_thread_specific<pipeline::FrameBuilder> builders([&] {
     return pipeline::FrameBuilder(parts, writer, pipeline::FrameCompressor(compression));
@@ -137,21 +114,14 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
                             packages};
 
   pipeline::IngestQueue queue(sources);
-  const auto next_order = [&]() -> std::optional<IngestOrder> {
-    const auto i = queue.next();
-    if (!i) return std::nullopt;
-    const IngestSource& source = sources[*i];
-    return IngestOrder{&source,
-                       [&](const Result<IngestedNar>& result) { reporter.report(source, result); },
-                       [&queue, i = *i] { queue.end(i); }};
-  };
-  // Of a quota's time, little should be lost with what is under way at its end.
-  const std::size_t nars_max =
-      cpu != nullptr ? 1 : std::clamp<std::size_t>(sources.size() / threads, 1, memory.nars_max);
-  const Ingesting all{shared, queue, nars_max, next_order};
-  pipeline::for_each_in_order(threads, threads, all, ingest_next, cpu.get());
+  pipeline::ingest_nars(shared, queue, [&](std::size_t i) -> IngestOrder {
+    const IngestSource& source = sources[i];
+    return {&source, [&](const Result<IngestedNar>& result) { reporter.report(source, result); },
+            [&queue, i] { queue.end(i); }};
+  });
   CHUNKER_TRY_VOID(writer.finish());
   CHUNKER_TRY_VOID(reporter.told());
+  CHUNKER_TRY_VOID(progress.told());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return cpu != nullptr && cpu->stopped() ? cpu->check_limit() : Result<void>();
 }

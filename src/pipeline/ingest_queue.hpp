@@ -24,6 +24,9 @@ class IngestQueue {
  public:
   explicit IngestQueue(std::span<const IngestSource> sources);
 
+  /// How many sources there were at first.
+  [[nodiscard]] std::size_t size() const noexcept { return package_of_.size(); }
+
   /// The number of a source, which is then on its way; nothing if none is left, or if all that are left wait for
   /// one that is.
   [[nodiscard]] std::optional<std::size_t> next();

@@ -3,14 +3,22 @@
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
+#include "pipeline/row_share.hpp"
+#include "pipeline/workers.hpp"
+
 namespace chunker::pipeline {
 namespace {
+
+using NextIngest = std::function<std::optional<IngestOrder>()>;
 
 bool may_keep_waiting(const IngestSource& source) {
   std::error_code unknown;
@@ -25,19 +33,26 @@ bool may_keep_waiting(const IngestSource& source) {
   return true;
 }
 
+/// NARs that take turns in one row of stages. Rows that have run out of NARs leave their threads to the others.
 class IngestStages {
  public:
-  IngestStages(const IngestShared& shared, std::size_t nars_max, const NextIngest& next_order)
-      : shared_(shared), nars_max_(nars_max), next_order_(next_order) {}
+  IngestStages(const IngestShared& shared, std::size_t nars_max,
+               const std::atomic<std::size_t>& row_count, const NextIngest& next_order)
+      : shared_(shared),
+        nars_max_(nars_max),
+        share_(IngestMemory::kSlabsPerThread, shared.memory.slabs_per_pipeline, row_count),
+        next_order_(next_order) {}
 
   void run();
 
  private:
   Slab* read_and_cut(tbb::flow_control& flow);
   void begin_nars();
+  void run_stages(std::size_t slabs_max);
 
   const IngestShared& shared_;
   const std::size_t nars_max_;
+  RowShare share_;
   const NextIngest& next_order_;
   std::optional<IngestOrder> next_;  // Waits until it can be alone.
   bool alone_ = false;               // The NAR that is read must not have others beside it.
@@ -49,7 +64,7 @@ class IngestStages {
 /// Stage 1, in order: a slab of each NAR in turn.
 Slab* IngestStages::read_and_cut(tbb::flow_control& flow) {
   begin_nars();
-  if (going_.empty()) {
+  if (going_.empty() || share_.grows()) {
     flow.stop();
     return nullptr;
   }
@@ -71,28 +86,57 @@ void IngestStages::begin_nars() {
   }
 }
 
-void IngestStages::run() {
+void IngestStages::run_stages(std::size_t slabs_max) {
   using tbb::filter_mode;
-  // Isolated: a thread that waits here must not begin other NARs on top of these.
-  tbb::this_task_arena::isolate([&] {
-    tbb::parallel_pipeline(
-        shared_.memory.slabs_per_pipeline,
-        tbb::make_filter<void, Slab*>(filter_mode::serial_in_order, [this](
-                                                                        tbb::flow_control& flow) {
-          return read_and_cut(flow);
-        }) & tbb::make_filter<Slab*, Slab*>(filter_mode::parallel, [](Slab* slab) {
-          slab->nar->store_chunks(*slab);
-          return slab;
-        }) & tbb::make_filter<Slab*, void>(filter_mode::serial_in_order, [](Slab* slab) {
-          slab->nar->collect(std::unique_ptr<Slab>(slab));
-        }));
+  tbb::parallel_pipeline(
+      slabs_max,
+      tbb::make_filter<void, Slab*>(filter_mode::serial_in_order, [this](tbb::flow_control& flow) {
+        return read_and_cut(flow);
+      }) & tbb::make_filter<Slab*, Slab*>(filter_mode::parallel, [](Slab* slab) {
+        slab->nar->store_chunks(*slab);
+        return slab;
+      }) & tbb::make_filter<Slab*, void>(filter_mode::serial_in_order, [](Slab* slab) {
+        slab->nar->collect(std::unique_ptr<Slab>(slab));
+      }));
+}
+
+void IngestStages::run() {
+  share_.run([this](std::size_t slabs_max) {
+    // Isolated: a thread that waits here must not begin other NARs on top of these.
+    tbb::this_task_arena::isolate([this, slabs_max] { run_stages(slabs_max); });
   });
 }
 
+struct IngestRows {
+  static constexpr Threads kThreads = Threads::shared;
+
+  const IngestShared& shared;
+  IngestQueue& queue;
+  std::size_t nars_each;
+  NextIngest next_order;
+  std::atomic<std::size_t> row_count;
+};
+
+constexpr auto run_row = [](IngestRows& rows, std::size_t) {
+  while (!rows.queue.is_empty_for_now()) {
+    IngestStages(rows.shared, rows.nars_each, rows.row_count, rows.next_order).run();
+  }
+  --rows.row_count;
+};
+
 }  // namespace
 
-void ingest_nars(const IngestShared& shared, std::size_t nars_max, const NextIngest& next_order) {
-  IngestStages(shared, nars_max, next_order).run();
+void ingest_nars(const IngestShared& shared, IngestQueue& queue, const OrderOf& order_of) {
+  const unsigned threads = shared.memory.threads;
+  const UnderWay under_way = nars_under_way(queue.size(), threads, shared.memory.nars_max);
+  const auto next_order = [&]() -> std::optional<IngestOrder> {
+    const auto source = queue.next();
+    return source ? std::optional(order_of(*source)) : std::nullopt;
+  };
+  // Of a quota's time, little should be lost with what is under way at its end.
+  const std::size_t nars_each = shared.cpu != nullptr ? 1 : under_way.nars_each;
+  IngestRows rows{shared, queue, nars_each, next_order, under_way.pipelines};
+  for_each_in_order(threads, under_way.pipelines, rows, run_row, shared.cpu);
 }
 
 }  // namespace chunker::pipeline

@@ -17,9 +17,8 @@ constexpr std::size_t kMiB = 1 << 20;
 /// work for every thread and few of them fit into memory at once.
 constexpr std::size_t kSlabBytes = 2 * kMiB;
 constexpr std::size_t kSlabBytesMin = kMiB / 2;
-/// Slabs under way per thread: one being worked on, one waiting for its turn in a serial stage.
-constexpr std::size_t kSlabsPerThread = 2;
-constexpr std::size_t kRunsPerThread = 3;
+constexpr std::size_t kSlabsPerThread = IngestMemory::kSlabsPerThread;
+constexpr std::size_t kRunsPerThread = RestoreMemory::kRunsPerThread;
 /// NARs that go through the same stages at once: enough for their hashes to keep each other company.
 constexpr std::size_t kNarsPerThread = 8;
 /// Room for the slabs of sixteen NARs that are to be hashed side by side.

@@ -14,12 +14,16 @@ namespace chunker::pipeline {
 
 /// What ingest has in flight.
 struct IngestMemory {
+  /// One being worked on, one waiting for its turn in a serial stage.
+  static constexpr std::size_t kSlabsPerThread = 2;
+
   MemoryBudget::Reservation reserved{};
   unsigned threads = 0;
-  std::size_t slab_bytes = 0;          ///< Read at once.
-  std::size_t slabs_per_pipeline = 0;  ///< For each thread that takes NARs in.
-  std::size_t nars_max = 0;            ///< For each of these.
-  std::uint64_t hash_bytes_max = 0;    ///< What waits in NarHashes.
+  std::size_t slab_bytes = 0;  ///< Read at once.
+  std::size_t slabs_per_pipeline =
+      0;                     ///< Where one thread alone takes NARs in; at most, where several do.
+  std::size_t nars_max = 0;  ///< For each of these.
+  std::uint64_t hash_bytes_max = 0;  ///< What waits in NarHashes.
 };
 
 struct IngestNeeds {
@@ -36,10 +40,13 @@ struct IngestNeeds {
 
 /// What restore has in flight.
 struct RestoreMemory {
+  static constexpr std::size_t kRunsPerThread = 3;
+
   MemoryBudget::Reservation reserved{};
   unsigned threads = 0;
-  std::size_t runs_per_pipeline = 0;  ///< Frames, for each thread that gives NARs back.
-  std::size_t nars_max = 0;           ///< For each of these.
+  std::size_t runs_per_pipeline =
+      0;  ///< Frames, where one thread alone gives NARs back; at most, where several do.
+  std::size_t nars_max = 0;  ///< For each of these.
   std::uint64_t hash_bytes_max = 0;
 };
 

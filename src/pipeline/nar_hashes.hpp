@@ -37,7 +37,8 @@ class NarHashes {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    /// `held_bytes` is the memory that stays in use until the release, if that is more than the piece.
+    /// `held_bytes` is the memory that stays in use until the release, if that is more than the piece. The release
+    /// comes also where this throws.
     void update(Bytes bytes, Release release = {}, std::uint64_t held_bytes = 0);
     /// The hash of all pieces. To be called once, last.
     [[nodiscard]] Digest finish();

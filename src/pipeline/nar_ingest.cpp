@@ -1,5 +1,7 @@
 #include "pipeline/nar_ingest.hpp"
 
+#include <tbb/task_arena.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -166,7 +168,10 @@ Result<void> NarIngest::check_is_nar(Bytes head) {
 
 void NarIngest::store_chunks(Slab& slab) {
   if (failed_) return;
-  auto stored = catching([&] { return hash_and_put(slab); });
+  // Isolated: if a hash or codec of the caller's uses TBB, a thread that waits there must not put another slab with the
+  // same FrameBuilder.
+  auto stored =
+      catching([&] { return tbb::this_task_arena::isolate([&] { return hash_and_put(slab); }); });
   if (!stored) fail(std::move(stored).error());
 }
 

@@ -165,18 +165,24 @@ void NarRestore::write(FrameRun& run) {
 }
 
 void NarRestore::hash(std::unique_ptr<FrameRun> run) {
-  FrameRun& held = *run.release();
-  const NarHashes::Release release = [&shared = shared_, &held] {
-    shared.parts.scratch.give(std::move(held.frame));
-    shared.runs.give(std::unique_ptr<FrameRun>(&held));
+  FrameRun& used = *run.release();
+  used.uses = 1;
+  const NarHashes::Release release = [&shared = shared_, &used] {
+    if (--used.uses != 0) return;
+    shared.parts.scratch.give(std::move(used.frame));
+    shared.runs.give(std::unique_ptr<FrameRun>(&used));
   };
-  if (failed_ || order_.range) return release();
-  attempt([&]() -> Result<void> {
-    const std::size_t last = held.pieces.size() - 1;
-    for (std::size_t i = 0; i < last; ++i) sha256_.update(held.bytes_of(held.pieces[i]));
-    sha256_.update(held.bytes_of(held.pieces[last]), release, held.frame.capacity());
-    return {};
-  });
+  if (!order_.range) {
+    attempt([&]() -> Result<void> {
+      for (const FrameRun::Piece& piece : used.pieces) {
+        const bool last = &piece == &used.pieces.back();
+        ++used.uses;
+        sha256_.update(used.bytes_of(piece), release, last ? used.frame.capacity() : 0);
+      }
+      return {};
+    });
+  }
+  release();
 }
 
 void NarRestore::end() {

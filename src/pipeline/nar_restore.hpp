@@ -38,6 +38,7 @@ struct FrameRun {
   NarRestore* nar = nullptr;
   std::vector<Piece> pieces;  ///< None: the NAR ends here.
   ByteBuffer frame;
+  std::atomic<std::size_t> uses{0};  ///< While it is hashed.
 
   [[nodiscard]] MutableBytes bytes_of(const Piece& piece) noexcept {
     return frame.span().subspan(static_cast<std::size_t>(piece.location.offset_in_frame),

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "chunker/ingest.hpp"
+#include "pipeline/caller_errors.hpp"
 
 namespace chunker::pipeline {
 
@@ -24,6 +25,8 @@ class ProgressMeter {
     tell();
   }
   void add_file() { files_.fetch_add(1, std::memory_order_relaxed); }
+  /// What the caller's function has thrown first.
+  [[nodiscard]] Result<void> told() const { return caller_errors_.first(); }
 
   [[nodiscard]] Progress now() const {
     return {files_.load(std::memory_order_relaxed), files_total_,
@@ -41,10 +44,11 @@ class ProgressMeter {
     const std::unique_lock lock(telling_, std::try_to_lock);
     if (!lock || Clock::now() - told_ < kInterval) return;
     told_ = Clock::now();
-    on_progress_(now());
+    caller_errors_.keep_of([this] { on_progress_(now()); });
   }
 
   OnProgress on_progress_;
+  CallerErrors caller_errors_;
   const std::uint64_t files_total_;
   const std::uint64_t bytes_total_;
   const Clock::time_point begin_ = Clock::now();

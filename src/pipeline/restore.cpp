@@ -10,6 +10,7 @@
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
+#include "pipeline/caller_errors.hpp"
 #include "pipeline/restore_stages.hpp"
 #include "pipeline/workers.hpp"
 #include "resource/file.hpp"
@@ -52,26 +53,12 @@ Result<void> with_shared(const Store& store, std::size_t nars, const RestoreOpti
   return {};
 }
 
-/// What the workers share.
-struct Restoring {
-  static constexpr Threads kThreads = Threads::shared;
-
-  const RestoreShared& shared;
-  std::size_t nars_max;
-  pipeline::NextOrder next_order;
-};
-
-constexpr auto restore_next = [](const Restoring& all, std::size_t) {
-  pipeline::restore_nars(all.shared, all.nars_max, all.next_order);
-};
-
 Result<void> restore_one(const Store& store, const RestoreOptions& options, NarOrder order) {
   Result<void> result;
   order.on_end = [&result](Result<void> ended) { result = std::move(ended); };
   std::optional<NarOrder> next(std::move(order));
   CHUNKER_TRY_VOID(with_shared(store, 1, options, nullptr, [&](const RestoreShared& shared) {
-    const Restoring one{shared, 1, [&] { return std::exchange(next, std::nullopt); }};
-    pipeline::for_each_in_order(shared.memory.threads, 1, one, restore_next);
+    pipeline::restore_nars(shared, 1, [&] { return std::exchange(next, std::nullopt); });
   }));
   return result;
 }
@@ -98,31 +85,15 @@ std::vector<SizedJob> in_order_of_work(const Store& store, std::span<const Resto
   return sized;
 }
 
-}  // namespace
-
-Result<void> restore(const Store& store, const Digest& nar_sha256, const ByteSink& sink,
-                     const RestoreOptions& options) {
-  return restore_one(store, options, {nar_sha256, std::nullopt, {}, sink, {}, {}});
-}
-
-Result<void> restore_range(const Store& store, const Digest& nar_sha256, ByteRange range,
-                           const ByteSink& sink, const RestoreOptions& options) {
-  return restore_one(store, options, {nar_sha256, range, {}, sink, {}, {}});
-}
-
-Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
-                             const std::filesystem::path& path, const RestoreOptions& options) {
-  return restore_one(store, options, file_order(nar_sha256, path));
-}
-
-Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
-                          const RestoreOptions& options, const OnRestored& on_restored,
-                          const OnProgress& on_progress) {
+Result<void> restore_all(const Store& store, std::span<const RestoreJob> jobs,
+                         const RestoreOptions& options, const OnRestored& on_restored,
+                         const OnProgress& on_progress) {
   const auto ordered = in_order_of_work(store, jobs);
   std::uint64_t total_bytes = 0;
   for (const SizedJob& sized : ordered) total_bytes += sized.nar_bytes;
   pipeline::ProgressMeter progress(on_progress, jobs.size(), total_bytes);
   base::Mutex reporting;
+  pipeline::CallerErrors caller_errors;
   std::atomic<std::size_t> next_job{0};
   const auto next_order = [&]() -> std::optional<NarOrder> {
     const std::size_t i = next_job++;
@@ -132,20 +103,45 @@ Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
     order.on_end = [&, &job = wanted](const Result<void>& result) {
       const base::Lock lock(reporting);
       progress.add_file();
-      if (on_restored) on_restored(job, result);
+      if (on_restored) caller_errors.keep_of([&] { on_restored(job, result); });
     };
     return order;
   };
   CHUNKER_TRY_VOID(
       with_shared(store, jobs.size(), options, &progress, [&](const RestoreShared& shared) {
-        const unsigned threads = shared.memory.threads;
-        const std::size_t nars_max =
-            std::clamp<std::size_t>(jobs.size() / threads, 1, shared.memory.nars_max);
-        const Restoring all{shared, nars_max, next_order};
-        pipeline::for_each_in_order(threads, threads, all, restore_next);
+        pipeline::restore_nars(shared, jobs.size(), next_order);
       }));
+  CHUNKER_TRY_VOID(caller_errors.first());
+  CHUNKER_TRY_VOID(progress.told());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
   return {};
+}
+
+}  // namespace
+
+Result<void> restore(const Store& store, const Digest& nar_sha256, const ByteSink& sink,
+                     const RestoreOptions& options) {
+  return pipeline::catching(
+      [&] { return restore_one(store, options, {nar_sha256, std::nullopt, {}, sink, {}, {}}); });
+}
+
+Result<void> restore_range(const Store& store, const Digest& nar_sha256, ByteRange range,
+                           const ByteSink& sink, const RestoreOptions& options) {
+  return pipeline::catching(
+      [&] { return restore_one(store, options, {nar_sha256, range, {}, sink, {}, {}}); });
+}
+
+Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
+                             const std::filesystem::path& path, const RestoreOptions& options) {
+  return pipeline::catching(
+      [&] { return restore_one(store, options, file_order(nar_sha256, path)); });
+}
+
+Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
+                          const RestoreOptions& options, const OnRestored& on_restored,
+                          const OnProgress& on_progress) {
+  return pipeline::catching(
+      [&] { return restore_all(store, jobs, options, on_restored, on_progress); });
 }
 
 }  // namespace chunker

@@ -3,27 +3,40 @@
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <utility>
 
+#include "pipeline/row_share.hpp"
+#include "pipeline/workers.hpp"
+
 namespace chunker::pipeline {
 namespace {
 
+using RunPtr = std::unique_ptr<FrameRun>;
+
+/// NARs that take turns in one row of stages. Rows that have run out of NARs leave their threads to the others.
 class RestoreStages {
  public:
-  RestoreStages(const RestoreShared& shared, std::size_t nars_max, const NextOrder& next_order)
-      : shared_(shared), nars_max_(nars_max), next_order_(next_order) {}
+  RestoreStages(const RestoreShared& shared, std::size_t nars_max,
+                const std::atomic<std::size_t>& row_count, const NextOrder& next_order)
+      : shared_(shared),
+        nars_max_(nars_max),
+        share_(RestoreMemory::kRunsPerThread, shared.memory.runs_per_pipeline, row_count),
+        next_order_(next_order) {}
 
   void run();
 
  private:
-  FrameRun* plan(tbb::flow_control& flow);
+  RunPtr plan(tbb::flow_control& flow);
   void begin_nars();
-  void hash(std::unique_ptr<FrameRun> run);
+  void hash(RunPtr run);
+  void run_stages(std::size_t runs_max);
 
   const RestoreShared& shared_;
   const std::size_t nars_max_;
+  RowShare share_;
   const NextOrder& next_order_;
   bool more_ = true;
   using Nars = std::list<std::unique_ptr<NarRestore>>;
@@ -32,16 +45,16 @@ class RestoreStages {
 };
 
 /// Stage 1, in order: a run of each NAR in turn.
-FrameRun* RestoreStages::plan(tbb::flow_control& flow) {
+RunPtr RestoreStages::plan(tbb::flow_control& flow) {
   begin_nars();
-  if (going_.empty()) {
+  if (going_.empty() || share_.grows()) {
     flow.stop();
     return nullptr;
   }
   auto run = going_.front()->plan();
   Nars& next = run->pieces.empty() ? ending_ : going_;
   next.splice(next.end(), going_, going_.begin());
-  return run.release();
+  return run;
 }
 
 void RestoreStages::begin_nars() {
@@ -54,41 +67,60 @@ void RestoreStages::begin_nars() {
 }
 
 /// Stage 4, in order: the NAR's own hash. Last, because pieces may wait there.
-void RestoreStages::hash(std::unique_ptr<FrameRun> run) {
+void RestoreStages::hash(RunPtr run) {
   if (!run->pieces.empty()) return run->nar->hash(std::move(run));
   NarRestore& nar = *run->nar;
   shared_.runs.give(std::move(run));
   nar.end();
 }
 
-void RestoreStages::run() {
+void RestoreStages::run_stages(std::size_t runs_max) {
   using tbb::filter_mode;
-  // Isolated: a thread that waits here must not begin other NARs on top of these.
-  tbb::this_task_arena::isolate([&] {
-    tbb::parallel_pipeline(
-        shared_.memory.runs_per_pipeline,
-        tbb::make_filter<void, FrameRun*>(filter_mode::serial_in_order,
-                                          [this](tbb::flow_control& flow) { return plan(flow); }) &
-            tbb::make_filter<FrameRun*, FrameRun*>(filter_mode::parallel,
-                                                   [](FrameRun* run) {
-                                                     run->nar->decode(*run);
-                                                     return run;
-                                                   }) &
-            tbb::make_filter<FrameRun*, FrameRun*>(filter_mode::serial_in_order,
-                                                   [](FrameRun* run) {
-                                                     run->nar->write(*run);
-                                                     return run;
-                                                   }) &
-            tbb::make_filter<FrameRun*, void>(filter_mode::serial_in_order, [this](FrameRun* run) {
-              hash(std::unique_ptr<FrameRun>(run));
-            }));
+  tbb::parallel_pipeline(
+      runs_max,
+      tbb::make_filter<void, RunPtr>(filter_mode::serial_in_order, [this](tbb::flow_control& flow) {
+        return plan(flow);
+      }) & tbb::make_filter<RunPtr, RunPtr>(filter_mode::parallel, [](RunPtr run) {
+        // Isolated: if the store's hash or codec uses TBB, a thread that waits there must not decode another
+        // run with the same FrameReader.
+        tbb::this_task_arena::isolate([&run] { run->nar->decode(*run); });
+        return run;
+      }) & tbb::make_filter<RunPtr, RunPtr>(filter_mode::serial_in_order, [](RunPtr run) {
+        run->nar->write(*run);
+        return run;
+      }) & tbb::make_filter<RunPtr, void>(filter_mode::serial_in_order, [this](RunPtr run) {
+        hash(std::move(run));
+      }));
+}
+
+void RestoreStages::run() {
+  share_.run([this](std::size_t runs_max) {
+    // Isolated: a thread that waits here must not begin other NARs on top of these.
+    tbb::this_task_arena::isolate([this, runs_max] { run_stages(runs_max); });
   });
 }
 
+struct RestoreRows {
+  static constexpr Threads kThreads = Threads::shared;
+
+  const RestoreShared& shared;
+  std::size_t nars_each;
+  const NextOrder& next_order;
+  std::atomic<std::size_t> row_count;
+};
+
+constexpr auto run_row = [](RestoreRows& rows, std::size_t) {
+  RestoreStages(rows.shared, rows.nars_each, rows.row_count, rows.next_order).run();
+  --rows.row_count;
+};
+
 }  // namespace
 
-void restore_nars(const RestoreShared& shared, std::size_t nars_max, const NextOrder& next_order) {
-  RestoreStages(shared, nars_max, next_order).run();
+void restore_nars(const RestoreShared& shared, std::size_t nar_count, const NextOrder& next_order) {
+  const unsigned threads = shared.memory.threads;
+  const UnderWay under_way = nars_under_way(nar_count, threads, shared.memory.nars_max);
+  RestoreRows rows{shared, under_way.nars_each, next_order, under_way.pipelines};
+  for_each_in_order(threads, under_way.pipelines, rows, run_row);
 }
 
 }  // namespace chunker::pipeline

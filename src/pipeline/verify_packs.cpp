@@ -237,7 +237,7 @@ Result<void> PackChecks::check_all(const OnProgress& on_progress) {
     work.checks.check_pack(work.checks.packs_[i], work.progress);
     work.progress.add_file();
   });
-  return {};
+  return progress.told();
 }
 
 CheckedPacks PackChecks::take() {

@@ -31,9 +31,8 @@ std::size_t files_at_once(std::size_t wanted, unsigned threads) noexcept {
   return std::clamp<std::size_t>(left - std::min(left, kept), 1, std::max<std::size_t>(wanted, 1));
 }
 
-UnderWay nars_under_way(std::size_t nars, unsigned threads) noexcept {
-  constexpr std::size_t kNarsPerThread = 8;
-  const std::size_t files = files_at_once(std::min(nars, kNarsPerThread * threads), threads);
+UnderWay nars_under_way(std::size_t nars, unsigned threads, std::size_t nars_each_max) noexcept {
+  const std::size_t files = files_at_once(std::min(nars, nars_each_max * threads), threads);
   return {static_cast<unsigned>(std::min<std::size_t>(threads, files)),
           std::max<std::size_t>(files / threads, 1)};
 }
@@ -56,6 +55,11 @@ unsigned startable_threads(unsigned wanted) noexcept {
 }
 
 namespace {
+
+/// Isolated: a thread that waits for TBB work inside must not begin another item on top of this one.
+void work_alone(const std::function<void(std::size_t)>& work, std::size_t i) {
+  tbb::this_task_arena::isolate([&] { work(i); });
+}
 
 /// Threads of one call, all but the caller's started here, in an arena that has no room for TBB's.
 class OwnThreads {
@@ -115,7 +119,7 @@ class OwnThreads {
     while (may_begin(number)) {
       const std::size_t i = next_++;
       if (i >= count_) return;
-      work_(i);
+      work_alone(work_, i);
     }
   }
 
@@ -174,7 +178,7 @@ void for_each_on_tbbs_threads(unsigned threads, std::size_t count,
     tbb::parallel_for(
         0U, threads,
         [&](unsigned) {
-          for (std::size_t i = next++; i < count; i = next++) work(i);
+          for (std::size_t i = next++; i < count; i = next++) work_alone(work, i);
         },
         tbb::simple_partitioner());
   });

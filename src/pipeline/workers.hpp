@@ -35,9 +35,9 @@ struct UnderWay {
   std::size_t nars_each;
 };
 
-/// A pipeline per thread, and eight NARs in each: enough for their hashes to keep each other company. Fewer where
-/// fewer files can be open.
-[[nodiscard]] UnderWay nars_under_way(std::size_t nars, unsigned threads) noexcept;
+/// A pipeline per thread, and up to `nars_each_max` NARs in each; fewer where fewer files can be open.
+[[nodiscard]] UnderWay nars_under_way(std::size_t nars, unsigned threads,
+                                      std::size_t nars_each_max) noexcept;
 
 /// How many of `wanted` threads the system lets this process start now. Asked before libraries are let
 /// loose that end the process where a thread cannot be had: RocksDB and TBB do.
@@ -45,7 +45,8 @@ struct UnderWay {
 [[nodiscard]] unsigned startable_threads(unsigned wanted) noexcept;
 
 /// Calls work(0) to work(count - 1), each begun in this order, up to `threads` at once in a TBB arena of
-/// that size, or as many as the system lets us start; TBB work inside `work` shares the same threads.
+/// that size, or as many as the system lets us start; TBB work inside `work` shares the same threads, and who waits for
+/// it begins no other item meanwhile.
 /// They are TBB's, the caller's among them, or with a `use` that wants so threads of our own, which leave the process
 /// alone (doc/adr/0055). Returns when all are done. What `work` throws reaches the caller then; the first of
 /// several, and what is not begun stays so (R25.4).

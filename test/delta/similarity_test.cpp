@@ -170,7 +170,7 @@ TEST(WindowSample, AllScansFindTheSame) {
   for (std::size_t begin = 0; begin < 800; begin += 20) {
     for (std::size_t count = 0; count < 200; ++count) expect_agreement(begin, count);
   }
-  for (const std::size_t count : {4095, 4096, 4097, 4159, 4160, 8192, 8300, 19'900}) {
+  for (const std::size_t count : {4095U, 4096U, 4097U, 4159U, 4160U, 8192U, 8300U, 19'900U}) {
     expect_agreement(7, count);
   }
   for (const WindowScan scan : scans) {

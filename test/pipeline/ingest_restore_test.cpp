@@ -271,8 +271,8 @@ TEST_F(Ingest, R11_2_FewDescriptorsMeanFewerFilesAtOnceAndNoFailure) {
   IngestOptions options = test::small_chunks();
   options.threads = 8;
   const test::LowerLimit few(RLIMIT_NOFILE, open_descriptors() + 32);
-  EXPECT_EQ(pipeline::nars_under_way(80, 8).pipelines, 4U);
-  EXPECT_EQ(pipeline::nars_under_way(80, 8).nars_each, 1U);
+  EXPECT_EQ(pipeline::nars_under_way(80, 8, 8).pipelines, 4U);
+  EXPECT_EQ(pipeline::nars_under_way(80, 8, 8).nars_each, 1U);
   ASSERT_OK(take_in(*store, nars, options));
   for (const auto& [name, result] : reported_) {
     ASSERT_OK(result);
