@@ -1,7 +1,5 @@
 #pragma once
 
-#include <tbb/task_arena.h>
-
 #include <utility>
 
 #include "base/catching.hpp"
@@ -20,8 +18,7 @@ class CallerErrors {
   template <class Tell>
   void keep_of(const Tell& tell) {
     auto told = base::catching([&]() -> Result<void> {
-      // Isolated: a function that waits for TBB tasks of its own must not begin ours, and be called again in them.
-      tbb::this_task_arena::isolate(tell);
+      tell();
       return {};
     });
     if (told) return;
