@@ -208,35 +208,5 @@ TEST_F(Restoring, FramesThatNobodyTakesAreBoundedByTheThreads) {
   EXPECT_LE(decoded, 3 * kThreads + 4 * jobs.size());
 }
 
-TEST_F(Restoring, OpenFilesAreBounded) {
-  options_.hash = hash_.make();
-  auto store = open();
-  ASSERT_OK(store);
-  const auto jobs = take_in_nars(*store, 700, 100);
-  hash_.before_each([] { std::this_thread::sleep_for(milliseconds(5)); });
-  const auto open_files = [] {
-    std::size_t count = 0;
-    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
-      count += !file.path().empty();
-    }
-    return count;
-  };
-  const std::size_t before = open_files();
-  std::size_t most = 0;
-  std::jthread watching([&](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      most = std::max(most, open_files());
-      std::this_thread::sleep_for(milliseconds(2));
-    }
-  });
-  ASSERT_OK(restore_many(*store, jobs, {.threads = 64},
-                         [&](const auto&, const auto& result) { EXPECT_OK(result); }));
-  watching.request_stop();
-  watching.join();
-  EXPECT_GT(most, before);
-  EXPECT_LE(most, before + 256 + 3 * 64);
-  expect_restored(jobs);
-}
-
 }  // namespace
 }  // namespace chunker
