@@ -15,6 +15,12 @@
 namespace chunker::store {
 namespace {
 
+/// What is damaged or gone is passed over; other errors are not.
+Result<void> unless_damaged(const Error& error) {
+  if (error.code == ErrorCode::store_not_found || is_damage(error.code)) return {};
+  return std::unexpected(error);
+}
+
 class Salvage {
  public:
   explicit Salvage(Store::Parts& parts) : parts_(parts), rewriter_(parts) {}
@@ -141,11 +147,7 @@ Result<void> Salvage::look_elsewhere() {
 
 Result<void> Salvage::look_into(const PackEntry& pack) {
   const auto directory = read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes);
-  if (!directory) {
-    const ErrorCode code = directory.error().code;
-    if (code == ErrorCode::store_not_found || is_damage(code)) return {};
-    return std::unexpected(directory.error());
-  }
+  if (!directory) return unless_damaged(directory.error());
   for (const auto& [record, payload_offset] : PackWalk(*directory)) {
     const auto* frame = std::get_if<FrameRecord>(&record);
     if (frame == nullptr) continue;
@@ -193,13 +195,14 @@ Result<void> Salvage::keep_names(const std::string& key, std::uint64_t blob_byte
   return {};
 }
 
-/// A removal that cannot be read any more would, with the next rebuilding, bring its name back.
+/// A removal that cannot be read any more would, with the next rebuilding, bring its name back. Not that of a pack that
+/// cannot be read either.
 Result<void> Salvage::keep_removed_names() {
   return parts_.index->for_each_pack([this](const PackEntry& pack) -> Result<void> {
     if (packs_.contains(pack.number) || pack.key.starts_with("chunks/")) return {};
-    CHUNKER_TRY(const auto directory,
-                read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes));
-    for (const PackRecord& record : directory.records) {
+    const auto directory = read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes);
+    if (!directory) return unless_damaged(directory.error());
+    for (const PackRecord& record : directory->records) {
       const auto* name = std::get_if<NameRecord>(&record);
       if (name != nullptr) CHUNKER_TRY_VOID(keep(RemovalRecord{name->name}));
     }
@@ -223,7 +226,7 @@ Result<Salvaged> Salvage::run(std::span<const std::string> keys, Elsewhere elsew
     if (keeps_all_names_) {
       CHUNKER_TRY_VOID(
           parts_.index->for_each_name([this](const NameRecord& name) { return keep(name); }));
-      if (elsewhere == Elsewhere::look) CHUNKER_TRY_VOID(keep_removed_names());
+      CHUNKER_TRY_VOID(keep_removed_names());
     }
     CHUNKER_TRY_VOID(rewriter_.close());
   }
