@@ -33,6 +33,7 @@ class AlgorithmUses : public test::StoreFixture {
     EXPECT_OK(registry->add(CompressionCodec::of(test::ToyCodec{})));
     options_.codecs = registry;
     options_.hash = own_hash();
+    cache_ = std::make_shared<HashCache>(options_.hash);
     set_log_sink([this](LogLevel, std::string_view message) { messages_.emplace_back(message); },
                  LogLevel::trace);
   }
@@ -69,7 +70,7 @@ class AlgorithmUses : public test::StoreFixture {
 
   std::string nar_ = test::make_nar(
       {{"runs", std::string(300'000, 'a') + std::string(300'000, 'b')}, {"text", "of no run"}});
-  std::shared_ptr<HashCache> cache_ = std::make_shared<HashCache>(options_.hash);
+  std::shared_ptr<HashCache> cache_;
   std::vector<std::string> messages_;
 };
 
