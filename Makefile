@@ -3,6 +3,7 @@
 .PHONY: help demo test coverage asan tsan fuzz soak bench format check-format install clean
 
 SECONDS ?= 60
+unexport SECONDS  # bash would count on from there.
 MINUTES ?= 30
 RUNS ?= 3
 PREFIX ?= /usr/local

@@ -68,6 +68,7 @@ class Soak:
         self.store.ingest(how, self.some_numbers(), *self.options(), codes=(0, 75))
 
     def remove(self, how) -> None:
+        self.store.settle()
         names = sorted(self.store.listed())
         if names:
             self.store.remove(how, self.random.sample(names, self.random.randrange(len(names)) // 2 + 1))
