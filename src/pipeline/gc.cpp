@@ -14,6 +14,7 @@
 #include "store/pack_walk.hpp"
 #include "store/parts.hpp"
 #include "store/rewriter.hpp"
+#include "store/second_copies.hpp"
 
 // Garbage collection: mark what named NARs need (gc_plan.cpp), copy what is alive out of packs with too much
 // garbage, and only when the copies are durable and in the index remove those packs.
@@ -101,9 +102,11 @@ Result<void> Collector::remove_victims() {
     return rewriter_.objects_written().contains(pack.key);
   });
   std::ranges::sort(victims, {}, &PackEntry::sequence);
-  // Deltas that are garbage stay where their pack does; without their base nobody may take them for stored.
   std::unordered_set<store::PackNumber> going;
   for (const PackEntry& pack : victims) going.insert(pack.number);
+  // Only garbage is found in them by now. What another pack has, too, stays known.
+  CHUNKER_TRY_VOID(store::use_second_copies(*parts_.blobs, *parts_.index, going));
+  // Deltas that are garbage stay where their pack does; without their base nobody may take them for stored.
   CHUNKER_TRY_VOID(store::forget_baseless(*parts_.blobs, *parts_.index, going));
   // No living chunk may be looked for in a pack that goes, not even after a power cut.
   CHUNKER_TRY_VOID(parts_.index->flush());

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "chunker/codec.hpp"
@@ -133,6 +134,10 @@ class Index {
   [[nodiscard]] Result<void> forget_lost_packs(std::span<const std::string> keys);
   [[nodiscard]] Result<void> forget_lost_pack(std::string_view key);
 
+  /// From here on these lie there. Not atomic, but repeating it completes it.
+  [[nodiscard]] Result<void> relocate(
+      const std::unordered_map<Digest, ChunkLocation>& chunks,
+      const std::unordered_map<Digest, ManifestLocation>& manifests);
   /// Forgets chunks, wherever they lie, as one atomic step.
   [[nodiscard]] Result<void> forget_chunks(std::span<const Digest> digests);
 

@@ -172,6 +172,26 @@ Result<void> Index::forget_pack(std::string_view key, const PackDirectory& direc
   return database_->write(batch);
 }
 
+Result<void> Index::relocate(const std::unordered_map<Digest, ChunkLocation>& chunks,
+                             const std::unordered_map<Digest, ManifestLocation>& manifests) {
+  const base::Lock lock(database_->update_mutex());
+  rocksdb::WriteBatch batch;
+  const auto put = [&](const std::string& key, const std::string& value) -> Result<void> {
+    batch.Put(key, value);
+    if (batch.GetDataSize() < kBatchBytesMax) return {};
+    CHUNKER_TRY_VOID(database_->write(batch));
+    batch.Clear();
+    return {};
+  };
+  for (const auto& [digest, location] : chunks) {
+    CHUNKER_TRY_VOID(put(format::chunk_key(digest), format::encode(location)));
+  }
+  for (const auto& [nar_sha256, location] : manifests) {
+    CHUNKER_TRY_VOID(put(format::manifest_key(nar_sha256), format::encode(location)));
+  }
+  return database_->write(batch);
+}
+
 Result<void> Index::forget_chunks(std::span<const Digest> digests) {
   const base::Lock lock(database_->update_mutex());
   rocksdb::WriteBatch batch;

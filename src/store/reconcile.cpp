@@ -11,6 +11,7 @@
 #include "store/baseless.hpp"
 #include "store/pack.hpp"
 #include "store/salvage.hpp"
+#include "store/second_copies.hpp"
 
 namespace chunker::store {
 namespace {
@@ -164,13 +165,23 @@ Result<void> replace_index(BlobStore& blobs, const std::filesystem::path& direct
   return put_fresh_index_in_place(directory);
 }
 
-/// The packs last: as long as they are known, the next writer finds them missing and starts this anew.
-Result<void> forget_packs(BlobStore& blobs, Index& index, std::span<const std::string> keys) {
-  std::unordered_set<PackNumber> going;
+namespace {
+
+Result<std::unordered_set<PackNumber>> numbers_of(const Index& index,
+                                                  std::span<const std::string> keys) {
+  std::unordered_set<PackNumber> numbers;
   for (const std::string& key : keys) {
     CHUNKER_TRY(const auto pack, index.pack(key));
-    if (pack) going.insert(pack->number);
+    if (pack) numbers.insert(pack->number);
   }
+  return numbers;
+}
+
+}  // namespace
+
+/// The packs last: as long as they are known, the next writer finds them missing and starts this anew.
+Result<void> forget_packs(BlobStore& blobs, Index& index, std::span<const std::string> keys) {
+  CHUNKER_TRY(const auto going, numbers_of(index, keys));
   CHUNKER_TRY_VOID(forget_baseless(blobs, index, going));
   return index.forget_lost_packs(keys);
 }
@@ -208,6 +219,8 @@ Result<void> reconcile(Store::Parts& parts) {
   if (!unknown.empty() && !came_back) CHUNKER_TRY_VOID(take_in(parts, std::move(unknown)));
   if (!difference.missing.empty()) {
     CHUNKER_TRY(const Salvaged salvaged, salvage(parts, difference.missing, Elsewhere::skip));
+    CHUNKER_TRY(const auto going, numbers_of(*parts.index, salvaged.packs));
+    CHUNKER_TRY_VOID(use_second_copies(*parts.blobs, *parts.index, going));
     CHUNKER_TRY_VOID(forget_packs(*parts.blobs, *parts.index, salvaged.packs));
     parts.forget_caches();
   }

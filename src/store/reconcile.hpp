@@ -16,7 +16,8 @@ namespace chunker::store {
 
 /// Brings the index of a store that was opened for writing in step with the packs that are there: packs
 /// that a crash kept from the index are added; of packs that are gone or cut short what can still be read is
-/// salvaged and the rest forgotten, so that writers store their chunks again.
+/// salvaged, what another pack has, too, is found there from then on, and the rest is forgotten, so that writers
+/// store it again.
 /// Cost: one listing of the packs and one look-up for each; memory only for those that differ.
 [[nodiscard]] Result<void> reconcile(Store::Parts& parts);
 

@@ -426,6 +426,26 @@ TEST_F(Twice, DamageOfTheOneThatIsReadIsMendedFromTheOther) {
   expect_a_and_b();
 }
 
+TEST_F(Twice, APackThatIsGoneIsMissedByNobodyWhileAnotherHasTheSame) {
+  std::filesystem::remove(fresh_.front());
+  ASSERT_OK(open());
+  expect_a_and_b();
+}
+
+TEST_F(Twice, GarbageThatIsStillInAnotherPackStaysKnown) {
+  auto store = open();
+  ASSERT_OK(store);
+  ASSERT_OK(take_in(*store, {{"c.nar", nars_.at("c.nar")}}));
+  ASSERT_OK(store->remove(std::vector<std::string>{"a.nar", "b.nar"}));
+  // All of the new pack is garbage, two thirds of the old one are.
+  const auto report = collect_garbage(*store, {.garbage_min = 0.8, .dry_run = false});
+  ASSERT_OK(report);
+  EXPECT_FALSE(std::filesystem::exists(fresh_.front()));
+  EXPECT_TRUE(std::filesystem::exists(old_.front()));
+  expect_clean(*store);
+  EXPECT_TRUE(give_back(*store, "c.nar").value_or("") == nars_.at("c.nar"));
+}
+
 TEST_F(Twice, ADeltaIsNotLostWhenItsBaseIsMended) {
   std::filesystem::remove_all(store_path());
   const std::string older = random_bytes(5, 300'000);
