@@ -1,6 +1,7 @@
 #include <sys/resource.h>
 
 #include "cli/cli_fixture.hpp"
+#include "support/sanitizers.hpp"
 
 namespace chunker::test {
 namespace {
@@ -8,7 +9,7 @@ namespace {
 // What the system denies: memory, threads, long files.
 using CliLimits = CliTest;
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+#ifndef CHUNKER_TEST_SANITIZED  // they reserve terabytes
 // Builds for debugging are so large that the loader itself may lack memory; the program has no say in that.
 bool never_loaded(const Outcome& done) {
   return done.exit == 127 &&
@@ -41,7 +42,7 @@ TEST_F(CliLimits, WithoutMemoryOrThreadsItSaysSoAndNeverAborts) {
 }
 #endif
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(NDEBUG)
+#if !defined(CHUNKER_TEST_SANITIZED) && defined(NDEBUG)
 // On two threads; each more has its own buffers.
 TEST_F(CliLimits, NFR2_1_AHundredMegabytesTakeNoMoreThanFifty) {
   add_nar("a.nar", 1, 100 << 20);

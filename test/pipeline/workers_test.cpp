@@ -1,4 +1,5 @@
 #include "pipeline/workers.hpp"
+#include "support/sanitizers.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -74,7 +75,7 @@ TEST(Workers, OwnThreadsWithNothingToBeginHelpTheOthers) {
   EXPECT_EQ(crowd.most(), 3U);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they reserve terabytes
+#ifndef CHUNKER_TEST_SANITIZED  // they reserve terabytes
 std::size_t threads_of_this_process() {
   const std::filesystem::directory_iterator threads("/proc/self/task");
   return static_cast<std::size_t>(std::distance(begin(threads), end(threads)));

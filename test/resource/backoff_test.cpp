@@ -36,13 +36,16 @@ TEST(Backoff, R11_3_WaitsTwiceAsLongEachTimeAndNotForEver) {
 class FlakyFile : public testing::Test {
  protected:
   void SetUp() override {
-    page_ = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ASSERT_NE(page_, MAP_FAILED);
+    // A hole of one page: nothing else fits in, as the stack of a thread would.
+    void* const pages =
+        ::mmap(nullptr, 3 * kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(pages, MAP_FAILED);
+    page_ = static_cast<std::byte*>(pages) + kPageBytes;
     ASSERT_EQ(::munmap(page_, kPageBytes), 0);
     memory_ = File::adopt(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC), "flaky");
     ASSERT_TRUE(memory_.is_open());
   }
-  void TearDown() override { ::munmap(page_, kPageBytes); }
+  void TearDown() override { ::munmap(page_ - kPageBytes, 3 * kPageBytes); }
 
   void bring_back() {
     ASSERT_EQ(::mmap(page_, kPageBytes, PROT_READ | PROT_WRITE,
@@ -52,7 +55,7 @@ class FlakyFile : public testing::Test {
   [[nodiscard]] std::uint64_t offset() const { return reinterpret_cast<std::uintptr_t>(page_); }
 
   static constexpr std::size_t kPageBytes = 4096;
-  void* page_ = nullptr;
+  std::byte* page_ = nullptr;
   File memory_;
   std::vector<std::byte> out_ = std::vector<std::byte>(kPageBytes, std::byte{1});
 };
