@@ -30,7 +30,7 @@ PUBLIC_HEADERS = {
     "nar_tree": "resource", "memory_budget": "resource", "scratch_pool": "resource", "cpu_quota": "resource", "manifest": "store", "store": "store",
     "chunking": "pipeline", "chunk_stream": "pipeline", "ingest": "pipeline", "restore": "pipeline", "batch": "pipeline",
     "maintain": "pipeline", "algorithm_registry": "pipeline", "batch_compression": "pipeline",
-    "dictionary_training": "pipeline", "memory_chunker": "pipeline", "benchmark": "pipeline",
+    "dictionary_training": "pipeline", "async_chunk_stream": "pipeline", "memory_chunker": "pipeline", "benchmark": "pipeline",
 }
 STEPS = ("resource", "cache", "store")
 TABLE_OF_CONTENTS = "chunker/chunker.hpp"

@@ -22,7 +22,8 @@
 #include "chunker/sink.hpp"         // where bytes go
 
 // From bytes to chunks
-#include "chunker/chunk.hpp"         // ChunkExtent
+#include "chunker/async_chunk_stream.hpp"  // AsyncChunkStream: the same for coroutines
+#include "chunker/chunk.hpp"               // ChunkExtent
 #include "chunker/chunk_stream.hpp"  // ChunkStream: one after the other, in short steps if asked
 #include "chunker/chunking.hpp"      // ChunkingOptions, NarAwareChunker
 #include "chunker/recipe.hpp"        // everything that decides cut points
