@@ -1,10 +1,16 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "chunker/async_chunk_stream.hpp"
@@ -110,6 +116,31 @@ TEST_F(CancelledStreams, R24_5_WithBothDestroyedNothingIsLeft) {
     task_.reset();
     loop_->end();
   });
+}
+
+TEST_F(CancelledStreams, R24_5_OnRequestAReadEndsThatWaits) {
+  const auto path = directory_.path() / "pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int writer = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::write(writer, "abc", 3), 3);
+  test::Pool pool;
+  auto stream = AsyncChunkStream::open(path, pool.resume_on(), {}, {.stop = stop_.get_token()});
+  ASSERT_OK(stream);
+  task_.emplace(test::read_all(*std::move(stream), seen_));
+  {
+    const std::jthread stopping([&] {
+      // Once it has been read, nothing more comes.
+      for (int count = 3; ::ioctl(writer, FIONREAD, &count) == 0 && count != 0;) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      stop_.request_stop();
+    });
+    pool.run(1);
+  }
+  expect_cancelled();
+  task_.reset();
+  ::close(writer);
+  EXPECT_EQ(open_descriptors(), descriptors_);
 }
 
 }  // namespace
