@@ -34,8 +34,8 @@ struct CpuQuota {
   std::uint64_t yield_interval_bytes = 0;
   /// What yielding is: called by any of the operation's threads. Empty is std::this_thread::yield().
   std::function<void()> yield{};
-  /// Fewer items at a time while the scheduler lets the operation's threads wait for a CPU, and more again when it
-  /// does not (R12.3).
+  /// Fewer threads at work, on many items or on a large one, while the scheduler lets them wait for a CPU, and more
+  /// again when it does not (R12.3).
   bool ease_off = false;
 
   /// Errors: invalid_argument for a nice level outside 0 to 19.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "chunker/cpu_quota.hpp"
 #include "chunker/error.hpp"
 #include "chunker/ingest.hpp"
 #include "chunker/store.hpp"
@@ -56,7 +57,9 @@ struct VerifyOptions {
   /// them is copied on, what is intact nowhere is forgotten, so that ingesting the NARs concerned again
   /// stores it anew. The packs themselves lie in `damaged/` afterwards, where nobody reads them.
   bool repair = false;
-  unsigned threads = 0;  ///< 0 means one per available processor.
+  unsigned threads = 0;  ///< 0 means one per available processor; `quota` may allow fewer.
+  /// An item is a pack, and then a NAR. A time limit does not go with `repair`, which must know all that is damaged.
+  CpuQuota quota{};
   std::stop_token stop{};
   /// What is worth knowing and hurts nobody: damaged copies of chunks that are whole where they are read.
   OnProblem on_note{};
@@ -74,10 +77,18 @@ struct VerifyReport {
   std::uint64_t bytes_read = 0;
   std::uint64_t problems = 0;
   std::uint64_t nars_damaged = 0;  ///< Names whose NARs cannot be restored as things stand.
+  // What was left out because the quota's time was used up, and may hold problems.
+  std::uint64_t packs_not_reached = 0;
+  std::uint64_t nars_not_reached = 0;  ///< All, if any pack was not.
   // What a repair did.
   std::uint64_t packs_set_aside = 0;
   std::uint64_t chunks_saved = 0;  ///< Intact ones, copied out of them.
   std::uint64_t chunks_lost = 0;   ///< Damaged ones, with no intact copy.
+
+  /// Whether everything was looked at: only then are no problems good news.
+  [[nodiscard]] bool is_complete() const noexcept {
+    return packs_not_reached == 0 && nars_not_reached == 0;
+  }
 };
 
 template <>
@@ -85,8 +96,9 @@ inline constexpr Threads threads_of<VerifyReport> = Threads::shared;
 
 /// Checks packs, index and manifests against each other, and every byte with `content`. What was
 /// cut off before it was acknowledged is no problem. With `repair` it says what was wrong, mends what can be
-/// mended, and names every NAR that is to be ingested again; nothing more needs doing to be healed.
-/// Errors:  only those that make checking impossible; problems found go to `on_problem`. With `repair`
+/// mended, and names every NAR that is to be ingested again; nothing more needs doing to be healed. With a time limit
+/// in its quota it may end early, and the report says what it did not look at; the next call begins at the beginning.
+/// Errors:  only those that make checking impossible, invalid_argument for the quota; problems found go to `on_problem`. With `repair`
 ///          also io_* and store_*, store_locked if readers of other processes do not leave: nothing is lost
 ///          then, and it can be run again.
 /// Cost:    memory of about 200 bytes per pack or chunk object, and 50 per damaged chunk.

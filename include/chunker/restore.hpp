@@ -7,6 +7,7 @@
 #include <stop_token>
 
 #include "chunker/bytes.hpp"
+#include "chunker/cpu_quota.hpp"
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/ingest.hpp"
@@ -17,7 +18,10 @@
 namespace chunker {
 
 struct RestoreOptions {
-  unsigned threads = 0;  ///< 0 means one per available processor.
+  unsigned threads = 0;  ///< 0 means one per available processor; `quota` may allow fewer.
+  /// One NAR is always finished, so a time limit is for restore_many() alone: a call for one NAR never reaches it. A
+  /// pipe gets the whole NAR or an error, and half of a file is worth nothing.
+  CpuQuota quota{};
   std::stop_token stop{};
 };
 
@@ -29,7 +33,7 @@ inline constexpr Threads threads_of<RestoreOptions> = Threads::shared;
 /// until then.
 /// Threads: `store` may be used by others meanwhile; `sink` is called by one thread at a time.
 /// Errors:  store_not_found, store_chunk_missing, digest_mismatch, store_corrupt, codec_*, io_*,
-///          cancelled; memory_limit_exceeded where the store's budget has no room for one NAR; those of `sink`, and
+///          cancelled; invalid_argument for the quota; memory_limit_exceeded where the store's budget has no room for one NAR; those of `sink`, and
 ///          `internal` for what it throws.
 /// Cost:    reads each frame once; about 20 MiB per thread, and 40 more once there are deltas.
 [[nodiscard]] Result<void> restore(const Store& store, const Digest& nar_sha256,
@@ -72,8 +76,9 @@ inline constexpr Threads threads_of<RestoreJob> = Threads::shared;
 /// restore_many(), once all is done. The store is being read meanwhile: gc and repair must not be called from here.
 using OnRestored = std::function<void(const RestoreJob&, const Result<void>&)>;
 
-/// Many NARs into files, several at once. A job that fails is reported and the rest go on.
-/// Errors: cancelled; memory_limit_exceeded where not even a NAR can be begun, and then some jobs are not reported.
+/// Many NARs into files, several at once. A job that fails is reported and the rest go on. Those that were not reached
+/// within the quota's time are reported with cpu_time_limit_exceeded, and have no file: ask for them again.
+/// Errors: cancelled; invalid_argument for the quota; cpu_time_limit_exceeded; memory_limit_exceeded where not even a NAR can be begun, and then some jobs are not reported.
 [[nodiscard]] Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
                                         const RestoreOptions& options,
                                         const OnRestored& on_restored,

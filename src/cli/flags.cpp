@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <limits>
 
 #include "base/try.hpp"
 #include "cli/text.hpp"
 #include "refs/references.hpp"
+#include "resource/thread_cpu.hpp"
 
 namespace chunker::cli {
 namespace {
@@ -179,7 +182,14 @@ void add_quota(CLI::App& command, CpuQuota& quota) {
           "Stop after so much computing, all threads together; exit code 75")
       ->option_text("SECONDS");
   command.add_flag("--ease-off", quota.ease_off,
-                   "Fewer files at a time while other programs want the processors");
+                   "Fewer threads at work while other programs want the processors");
+}
+
+std::uint64_t cpu_time_left_ms(const CpuQuota& quota) noexcept {
+  const auto used =
+      std::chrono::duration_cast<std::chrono::milliseconds>(resource::process_cpu_time());
+  return quota.cpu_time_limit_ms -
+         std::min(quota.cpu_time_limit_ms, static_cast<std::uint64_t>(used.count()));
 }
 
 CLI::Option* add_hash(CLI::App& command, std::string& hash, const std::string& description) {

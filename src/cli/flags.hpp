@@ -66,6 +66,8 @@ void add_nice(CLI::App& command, Session& session);
 void add_memory_limit(CLI::App& command, Session& session);
 /// --cpu-time-limit SECONDS and --ease-off, for what works on many files.
 void add_quota(CLI::App& command, CpuQuota& quota);
+/// What this process has left of the quota's time; 0 without a limit, too.
+[[nodiscard]] std::uint64_t cpu_time_left_ms(const CpuQuota& quota) noexcept;
 /// --hash NAME.
 CLI::Option* add_hash(CLI::App& command, std::string& hash, const std::string& description);
 

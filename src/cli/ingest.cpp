@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -112,15 +112,6 @@ Result<Store> open_store(const IngestFlags& flags, const Session& session) {
   return store;
 }
 
-// What other groups have left of the time. A millisecond at least: each group is to come closer to its end.
-std::uint64_t left_of(std::uint64_t limit_ms) {
-  if (limit_ms == 0) return 0;
-  const auto used =
-      std::chrono::duration_cast<std::chrono::milliseconds>(resource::process_cpu_time());
-  const auto used_ms = static_cast<std::uint64_t>(used.count());
-  return limit_ms > used_ms ? limit_ms - used_ms : 1;
-}
-
 // What it cannot remember is stored all the same.
 void remember(Checkpoint& checkpoint, const IngestSource& source, const IngestedNar& nar,
               Console& console) {
@@ -177,7 +168,9 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
     const bool all_done = last && report.reached_all();
     if (!done && !(all_done && done.error().code == ErrorCode::cancelled)) return done;
     before = now;
-    options.quota.cpu_time_limit_ms = left_of(flags.quota.cpu_time_limit_ms);
+    // A millisecond at least: each group is to come closer to its end.
+    options.quota.cpu_time_limit_ms = std::max<std::uint64_t>(
+        cpu_time_left_ms(flags.quota), flags.quota.cpu_time_limit_ms != 0 ? 1 : 0);
   }
   if (checkpoint && report.stored_all()) return checkpoint->remove();
   return {};

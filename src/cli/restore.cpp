@@ -31,6 +31,9 @@ other than 0 means that what was written to a pipe must not be used.
 Without -o or --output-dir a NAR goes to a file of its name in this directory, which
 must not be there yet.
 
+--cpu-time-limit stops in order once so much was computed: at least one NAR is given
+back, and those that were not reached have no file. Ask for them again to go on.
+
 --range gives only a part: where it begins in the NAR, and how many bytes. Each chunk
 it touches is checked, and no other is read; the hash of the whole NAR then is not.
 
@@ -52,9 +55,10 @@ struct RestoreFlags {
   bool tree = false;
   std::string range;
   unsigned threads = 0;
+  CpuQuota quota;
 
   [[nodiscard]] RestoreOptions options(const Session& session) const {
-    return {.threads = threads, .stop = session.stop.get_token()};
+    return {.threads = threads, .quota = quota, .stop = session.stop.get_token()};
   }
 };
 
@@ -152,9 +156,11 @@ class ManyFiles {
     if (!flags_.output_directory.empty()) CHUNKER_TRY_VOID(make_directory());
     CHUNKER_TRY_VOID(collect());
     const auto done = flags_.tree ? restore_trees() : restore_files();
-    if (!done && done.error().code != ErrorCode::cancelled) return std::unexpected(done.error());
+    if (!done && !is_end(done.error().code)) return std::unexpected(done.error());
+    is_late_ = !done && done.error().code == ErrorCode::cpu_time_limit_exceeded;
+    if (is_late_) exit_ = worse(console_.report(done.error()), exit_);
     // A wish to stop that came when all was done changes nothing.
-    if (not_reached() != 0) exit_ = worse(Exit::interrupted, exit_);
+    if (!is_late_ && not_reached() != 0) exit_ = worse(Exit::interrupted, exit_);
     say_sum();
     return exit_;
   }
@@ -167,9 +173,18 @@ class ManyFiles {
         [this](const Progress& progress) { console_.show(progress); });
   }
 
-  // One after the other: each writes many files already.
+  // What ends the whole command; those that it did not come to are only counted.
+  static bool is_end(ErrorCode code) {
+    return code == ErrorCode::cancelled || code == ErrorCode::cpu_time_limit_exceeded;
+  }
+
+  // One after the other: each writes many files already. One at least, like the library.
   Result<void> restore_trees() {
     for (const RestoreJob& job : jobs_) {
+      if (restored_ != 0 && flags_.quota.cpu_time_limit_ms != 0 &&
+          cpu_time_left_ms(flags_.quota) == 0) {
+        return base::fail(ErrorCode::cpu_time_limit_exceeded, "the CPU time is used up");
+      }
       auto done = restore_tree(store_, job.nar_sha256, job.path, flags_.options(session_));
       if (!done && done.error().code == ErrorCode::cancelled) return done;
       add(job, done);
@@ -224,7 +239,7 @@ class ManyFiles {
 
   void add(const RestoreJob& job, const Result<void>& done) {
     if (!done) {
-      if (done.error().code == ErrorCode::cancelled) return;
+      if (is_end(done.error().code)) return;
       ++reached_;
       return fail(Error(done.error()).within(job.path.native()));
     }
@@ -251,6 +266,11 @@ class ManyFiles {
       Json object = {{"kind", "summary"}, {"nars", restored_},
                      {"failed", failed_}, {"not_reached", not_reached()},
                      {"bytes", bytes_},   {"elapsed_seconds", seconds}};
+      if (flags_.quota.cpu_time_limit_ms != 0) {
+        object["cpu_time_limit_seconds"] =
+            static_cast<double>(flags_.quota.cpu_time_limit_ms) / 1000;
+        object["cpu_time_limit_exceeded"] = is_late_;
+      }
       session_.memory.add_usage(object);
       console_.print_json(object);
       return;
@@ -277,6 +297,7 @@ class ManyFiles {
   std::uint64_t reached_ = 0;  // of the jobs: done or failed
   std::uint64_t restored_ = 0;
   std::uint64_t failed_ = 0;
+  bool is_late_ = false;  // The CPU time was used up.
   Exit exit_ = Exit::ok;
 };
 
@@ -314,6 +335,7 @@ void add_restore(CLI::App& program, Session& session) {
   add_threads(command, flags->threads);
   add_nice(command, session);
   add_memory_limit(command, session);
+  add_quota(command, flags->quota);
   add_footer(command, kExamples);
   on_chosen(command, session, [flags, &session] { return run(*flags, session); });
 }

@@ -20,6 +20,9 @@ Each problem is a message; the exit code is 1 if there was any.
 --repair copies what is intact out of damaged packs, moves them into the store's
 damaged/ and names the NARs to ingest again, which heals the store.
 
+--cpu-time-limit stops in order once so much was computed, with a count of what was
+not looked at; the next verify begins at the beginning. It does not go with --repair.
+
 Examples:
   chunker verify --store /srv/nars
   chunker verify --store /srv/nars --content --json | jq 'select(.kind == "problem")'
@@ -41,10 +44,12 @@ struct VerifyFlags {
   bool content = false;
   bool repair = false;
   unsigned threads = 0;
+  CpuQuota quota;
 };
 
 Json object_of(const VerifyReport& report, const VerifyFlags& flags) {
-  Json object{{"kind", "summary"},           {"ok", report.problems == 0},
+  const bool is_ok = report.problems == 0 && report.is_complete();
+  Json object{{"kind", "summary"},           {"ok", is_ok},
               {"content", flags.content},    {"nars", report.nars},
               {"packs", report.packs},       {"frames", report.frames},
               {"chunks", report.chunks},     {"bytes_read", report.bytes_read},
@@ -54,13 +59,24 @@ Json object_of(const VerifyReport& report, const VerifyFlags& flags) {
                    {"chunks_saved", report.chunks_saved},
                    {"chunks_lost", report.chunks_lost}});
   }
+  if (flags.quota.cpu_time_limit_ms != 0) {
+    object.update(
+        {{"cpu_time_limit_seconds", static_cast<double>(flags.quota.cpu_time_limit_ms) / 1000},
+         {"cpu_time_limit_exceeded", !report.is_complete()},
+         {"packs_not_reached", report.packs_not_reached},
+         {"nars_not_reached", report.nars_not_reached}});
+  }
   return object;
 }
 
 std::string summary_of(const VerifyReport& report) {
-  const std::string extent = fmt::format(
-      "{}, {} in {}, {} read", counted(report.nars, "NAR"), counted(report.chunks, "chunk"),
-      counted(report.packs, "pack"), human_bytes(report.bytes_read));
+  std::string extent = fmt::format("{}, {} in {}, {} read", counted(report.nars, "NAR"),
+                                   counted(report.chunks, "chunk"), counted(report.packs, "pack"),
+                                   human_bytes(report.bytes_read));
+  if (!report.is_complete()) {
+    extent += fmt::format("; not reached: {}, {}", counted(report.packs_not_reached, "pack"),
+                          counted(report.nars_not_reached, "NAR"));
+  }
   if (report.problems == 0) return "no problem found: " + extent;
   return fmt::format("{} found, {} cannot be restored: {}", counted(report.problems, "problem"),
                      counted(report.nars_damaged, "NAR"), extent);
@@ -81,6 +97,7 @@ Result<VerifyReport> check(const VerifyFlags& flags, Session& session) {
   Console& console = session.console;
   VerifyOptions options{.content = flags.content, .repair = flags.repair};
   options.threads = flags.threads;
+  options.quota = flags.quota;
   options.stop = session.stop.get_token();
   options.on_note = [&console](const Error& note) { show_note(note, console); };
   options.on_wait = [&console](ReadersWait wait) { console.note(describe(wait)); };
@@ -106,7 +123,10 @@ Exit verify(const VerifyFlags& flags, Session& session) {
     console.print(summary_of(*done));
     if (flags.repair) console.print(repair_of(*done));
   }
-  return done->problems == 0 ? Exit::ok : Exit::failure;
+  const Exit exit = done->problems == 0 ? Exit::ok : Exit::failure;
+  if (done->is_complete()) return exit;
+  return worse(console.report({ErrorCode::cpu_time_limit_exceeded, "the CPU time is used up"}),
+               exit);
 }
 
 Json object_of(const RebuildReport& report) {
@@ -153,6 +173,7 @@ void add_verify(CLI::App& program, Session& session) {
   add_threads(verify_command, flags->threads);
   add_nice(verify_command, session);
   add_memory_limit(verify_command, session);
+  add_quota(verify_command, flags->quota);
   add_footer(verify_command, kVerifyExamples);
   on_chosen(verify_command, session, [flags, &session] { return verify(*flags, session); });
 

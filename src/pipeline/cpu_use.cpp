@@ -44,19 +44,22 @@ std::size_t CpuUse::block_bytes(std::size_t most) const noexcept {
       std::clamp<std::uint64_t>(quota_.yield_interval_bytes, kBlockBytesMin, most));
 }
 
-Result<void> CpuUse::pass(std::uint64_t bytes) {
+void CpuUse::spend(std::uint64_t bytes) {
   Mine& mine = mine_.local();
   yield_if_due(mine, bytes);
   if (quota_.ease_off) feel_pressure(mine, bytes);
-  if (quota_.cpu_time_limit_ms == 0) return {};
-  count_time(mine);
+  if (limits_time()) count_time(mine);
+}
+
+Result<void> CpuUse::pass(std::uint64_t bytes) {
+  spend(bytes);
   return check_limit();
 }
 
 Result<void> CpuUse::check_limit() noexcept {
   constexpr std::chrono::nanoseconds::rep kNsPerMs = 1'000'000;
   const auto used_ms = static_cast<std::uint64_t>(used_ns_ / kNsPerMs);
-  if (quota_.cpu_time_limit_ms == 0 || used_ms < quota_.cpu_time_limit_ms) return {};
+  if (!limits_time() || used_ms < quota_.cpu_time_limit_ms) return {};
   if (!is_one_finished_) return {};
   is_stopped_ = true;
   return base::fail(ErrorCode::cpu_time_limit_exceeded, "the CPU time is used up");

@@ -2,6 +2,7 @@
 
 #include <tbb/enumerable_thread_specific.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -17,8 +18,8 @@
 
 namespace chunker::pipeline {
 
-/// What the threads of one operation do for its CpuQuota. They call pass() between two blocks of work: there they
-/// yield, their time is counted, and it is felt whether the scheduler lets them wait.
+/// What the threads of one operation do for its CpuQuota. They call spend() or pass() between two blocks of work: there
+/// they yield, their time is counted, and it is felt whether the scheduler lets them wait.
 /// Owns:    the quota and what was counted.
 /// Threads: shared.
 /// Errors:  cpu_time_limit_exceeded.
@@ -61,8 +62,11 @@ class CpuUse {
   /// How many bytes to work through at a time, at most.
   [[nodiscard]] std::size_t block_bytes(std::size_t most) const noexcept;
   [[nodiscard]] bool yields() const noexcept { return quota_.yield_interval_bytes != 0; }
+  [[nodiscard]] bool limits_time() const noexcept { return quota_.cpu_time_limit_ms != 0; }
 
   /// The calling thread has worked through `bytes` more.
+  void spend(std::uint64_t bytes);
+  /// The same, where more of the item is to come.
   /// Errors: cpu_time_limit_exceeded, once an item was finished.
   [[nodiscard]] Result<void> pass(std::uint64_t bytes);
   /// An item of the operation, a file or a NAR, was finished.
@@ -72,8 +76,14 @@ class CpuUse {
   /// Whether anybody had that error.
   [[nodiscard]] bool stopped() const noexcept { return is_stopped_; }
 
-  /// How many threads may begin another item now.
+  /// How many threads may work now: who begins an item, or goes on with a large one, looks here.
   [[nodiscard]] unsigned threads_allowed() const noexcept { return threads_allowed_; }
+  /// Whether these are fewer than there are.
+  [[nodiscard]] bool is_eased() const noexcept { return threads_allowed_ < threads_; }
+  /// How many of `threads`, a part of the operation's, may work now; one at least.
+  [[nodiscard]] unsigned allowed_of(unsigned threads) const noexcept {
+    return std::max(1U, threads * threads_allowed_ / threads_);
+  }
 
  private:
   struct Mine {

@@ -131,13 +131,8 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
 Result<void> ingest(Store& store, std::span<const IngestSource> sources,
                     const IngestOptions& options, const OnIngested& on_ingested,
                     const OnProgress& on_progress) {
-  const auto ingest_them = [&] {
-    return pipeline::catching(
-        [&] { return ingest_all(store, sources, options, on_ingested, on_progress); });
-  };
-  CHUNKER_TRY_VOID(options.quota.validate());
-  return pipeline::catching(
-      [&] { return pipeline::at_nice_level(options.quota.nice_level, ingest_them); });
+  return pipeline::within_quota(
+      options.quota, [&] { return ingest_all(store, sources, options, on_ingested, on_progress); });
 }
 
 }  // namespace chunker

@@ -3,7 +3,6 @@
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -36,11 +35,11 @@ bool may_keep_waiting(const IngestSource& source) {
 /// NARs that take turns in one row of stages. Rows that have run out of NARs leave their threads to the others.
 class IngestStages {
  public:
-  IngestStages(const IngestShared& shared, std::size_t nars_max,
-               const std::atomic<std::size_t>& row_count, const NextIngest& next_order)
+  IngestStages(const IngestShared& shared, std::size_t nars_max, Rows& rows,
+               const NextIngest& next_order)
       : shared_(shared),
         nars_max_(nars_max),
-        share_(IngestMemory::kSlabsPerThread, shared.memory.slabs_per_pipeline, row_count),
+        share_(IngestMemory::kSlabsPerThread, shared.memory.slabs_per_pipeline, rows),
         next_order_(next_order) {}
 
   void run();
@@ -64,7 +63,7 @@ class IngestStages {
 /// Stage 1, in order: a slab of each NAR in turn.
 Slab* IngestStages::read_and_cut(tbb::flow_control& flow) {
   begin_nars();
-  if (going_.empty() || share_.grows()) {
+  if (going_.empty() || share_.changes(alone_)) {
     flow.stop();
     return nullptr;
   }
@@ -114,14 +113,14 @@ struct IngestRows {
   IngestQueue& queue;
   std::size_t nars_each;
   NextIngest next_order;
-  std::atomic<std::size_t> row_count;
+  Rows rows;
 };
 
-constexpr auto run_row = [](IngestRows& rows, std::size_t) {
-  while (!rows.queue.is_empty_for_now()) {
-    IngestStages(rows.shared, rows.nars_each, rows.row_count, rows.next_order).run();
+constexpr auto run_row = [](IngestRows& all, std::size_t) {
+  while (!all.queue.is_empty_for_now()) {
+    IngestStages(all.shared, all.nars_each, all.rows, all.next_order).run();
   }
-  --rows.row_count;
+  all.rows.end_one();
 };
 
 }  // namespace
@@ -134,8 +133,9 @@ void ingest_nars(const IngestShared& shared, IngestQueue& queue, const OrderOf& 
     return source ? std::optional(order_of(*source)) : std::nullopt;
   };
   // Of a quota's time, little should be lost with what is under way at its end.
-  const std::size_t nars_each = shared.cpu != nullptr ? 1 : under_way.nars_each;
-  IngestRows rows{shared, queue, nars_each, next_order, under_way.pipelines};
+  const bool is_limited = shared.cpu != nullptr && shared.cpu->limits_time();
+  IngestRows rows{shared, queue, is_limited ? 1 : under_way.nars_each, next_order,
+                  Rows(under_way.pipelines, shared.cpu)};
   for_each_in_order(threads, under_way.pipelines, rows, run_row, shared.cpu);
 }
 

@@ -189,7 +189,10 @@ Result<void> NarIngest::hash_and_put(Slab& slab) {
   SuggestBase suggest_base;
   if (shared_.deltas) suggest_base = [this](auto frame) { return base_around(frame); };
   CHUNKER_TRY(slab.stored, shared_.builders.local().put_new(chunks, suggest_base, slab.waits_for));
-  return shared_.cpu != nullptr ? shared_.cpu->pass(slab.bytes.size()) : Result<void>();
+  if (shared_.cpu == nullptr) return {};
+  if (!slab.is_last) return shared_.cpu->pass(slab.bytes.size());
+  shared_.cpu->spend(slab.bytes.size());  // So close to its end no NAR is given up.
+  return {};
 }
 
 std::vector<Digest> NarIngest::base_around(std::span<const ChunkBytes> chunks) const {

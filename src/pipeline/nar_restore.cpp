@@ -55,10 +55,12 @@ Result<void> NarRestore::plan_pieces(FrameRun& run) {
          (run.pieces.empty() || follows(run.pieces.back(), ahead_[ahead_next_]))) {
     run.pieces.push_back(ahead_[ahead_next_++]);
   }
+  run.has_last = ahead_next_ == ahead_.size() && located_ == chunks_.size();
   return {};
 }
 
 Result<void> NarRestore::begin() {
+  if (shared_.cpu != nullptr) CHUNKER_TRY_VOID(shared_.cpu->check_limit());
   CHUNKER_TRY(const auto head, store::read_manifest_head(shared_.parts, order_.nar_sha256));
   const auto& range = order_.range;
   if (range && (range->offset_bytes > head.nar_bytes ||
@@ -140,6 +142,9 @@ Result<void> NarRestore::decode_frame(FrameRun& run) {
   for (const FrameRun::Piece& piece : run.pieces) {
     refs::restore_references(references_, piece.offset_bytes, run.bytes_of(piece));
   }
+  if (shared_.cpu == nullptr) return {};
+  if (!run.has_last) return shared_.cpu->pass(run.frame.size());
+  shared_.cpu->spend(run.frame.size());  // So close to its end no NAR is given up.
   return {};
 }
 
@@ -193,6 +198,7 @@ void NarRestore::end() {
     const base::Lock lock(error_mutex_);
     if (error_) result = std::unexpected(*std::exchange(error_, std::nullopt));
   }
+  if (result && shared_.cpu != nullptr) shared_.cpu->finish_one();
   const auto on_end = std::exchange(order_, {}).on_end;
   on_end(std::move(result));
   ended_ = true;

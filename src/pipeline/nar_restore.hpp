@@ -15,6 +15,7 @@
 #include "chunker/error.hpp"
 #include "chunker/restore.hpp"
 #include "chunker/sink.hpp"
+#include "pipeline/cpu_use.hpp"
 #include "pipeline/memory_plan.hpp"
 #include "pipeline/nar_hashes.hpp"
 #include "pipeline/pool.hpp"
@@ -37,6 +38,7 @@ struct FrameRun {
   };
   NarRestore* nar = nullptr;
   std::vector<Piece> pieces;  ///< None: the NAR ends here.
+  bool has_last = false;      ///< The NAR's last piece is among them.
   ByteBuffer frame;
   std::atomic<std::size_t> uses{0};  ///< While it is hashed.
 
@@ -51,6 +53,7 @@ struct RestoreShared {
   Store::Parts& parts;
   const RestoreMemory& memory;
   std::stop_token stop;
+  CpuUse* cpu;              ///< Null if nothing is asked of it.
   ProgressMeter* progress;  ///< May be absent.
   Pool<FrameRun>& runs;
   NarHashes& hashes;

@@ -38,19 +38,22 @@ NarOrder file_order(const Digest& nar_sha256, const std::filesystem::path& path)
 }
 
 /// Runs `work` with everything that restoring shares.
+/// Errors: cpu_time_limit_exceeded, if a NAR was left undone for that.
 template <class Work>
 Result<void> with_shared(const Store& store, std::size_t nars, const RestoreOptions& options,
                          pipeline::ProgressMeter* progress, Work&& work) {
   Store::Parts& parts = store.parts();
   CHUNKER_TRY(const auto memory,
-              pipeline::plan_restore(*parts.memory, pipeline::thread_count(options.threads), nars));
+              pipeline::plan_restore(*parts.memory,
+                                     pipeline::thread_count(options.threads, options.quota), nars));
+  const auto cpu = pipeline::CpuUse::make_if_any(options.quota, memory.threads);
   const std::shared_lock reading(parts.reading);
   pipeline::Pool<pipeline::FrameRun> runs;
   pipeline::NarHashes hashes(memory.hash_bytes_max);
   tbb::enumerable_thread_specific<store::FrameReader> readers(
       [&parts] { return store::FrameReader(parts); });
-  work(RestoreShared{parts, memory, options.stop, progress, runs, hashes, readers});
-  return {};
+  work(RestoreShared{parts, memory, options.stop, cpu.get(), progress, runs, hashes, readers});
+  return cpu != nullptr && cpu->stopped() ? cpu->check_limit() : Result<void>();
 }
 
 Result<void> restore_one(const Store& store, const RestoreOptions& options, NarOrder order) {
@@ -107,41 +110,43 @@ Result<void> restore_all(const Store& store, std::span<const RestoreJob> jobs,
     };
     return order;
   };
-  CHUNKER_TRY_VOID(
+  const auto done =
       with_shared(store, jobs.size(), options, &progress, [&](const RestoreShared& shared) {
         pipeline::restore_nars(shared, jobs.size(), next_order);
-      }));
+      });
   CHUNKER_TRY_VOID(caller_errors.first());
   CHUNKER_TRY_VOID(progress.told());
   if (options.stop.stop_requested()) return base::fail(ErrorCode::cancelled, "stopped on request");
-  return {};
+  return done;
 }
 
 }  // namespace
 
 Result<void> restore(const Store& store, const Digest& nar_sha256, const ByteSink& sink,
                      const RestoreOptions& options) {
-  return pipeline::catching(
-      [&] { return restore_one(store, options, {nar_sha256, std::nullopt, {}, sink, {}, {}}); });
+  return pipeline::within_quota(options.quota, [&] {
+    return restore_one(store, options, {nar_sha256, std::nullopt, {}, sink, {}, {}});
+  });
 }
 
 Result<void> restore_range(const Store& store, const Digest& nar_sha256, ByteRange range,
                            const ByteSink& sink, const RestoreOptions& options) {
-  return pipeline::catching(
-      [&] { return restore_one(store, options, {nar_sha256, range, {}, sink, {}, {}}); });
+  return pipeline::within_quota(options.quota, [&] {
+    return restore_one(store, options, {nar_sha256, range, {}, sink, {}, {}});
+  });
 }
 
 Result<void> restore_to_file(const Store& store, const Digest& nar_sha256,
                              const std::filesystem::path& path, const RestoreOptions& options) {
-  return pipeline::catching(
-      [&] { return restore_one(store, options, file_order(nar_sha256, path)); });
+  return pipeline::within_quota(
+      options.quota, [&] { return restore_one(store, options, file_order(nar_sha256, path)); });
 }
 
 Result<void> restore_many(const Store& store, std::span<const RestoreJob> jobs,
                           const RestoreOptions& options, const OnRestored& on_restored,
                           const OnProgress& on_progress) {
-  return pipeline::catching(
-      [&] { return restore_all(store, jobs, options, on_restored, on_progress); });
+  return pipeline::within_quota(
+      options.quota, [&] { return restore_all(store, jobs, options, on_restored, on_progress); });
 }
 
 }  // namespace chunker

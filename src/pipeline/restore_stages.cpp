@@ -3,7 +3,6 @@
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
-#include <atomic>
 #include <list>
 #include <memory>
 #include <utility>
@@ -19,11 +18,11 @@ using RunPtr = std::unique_ptr<FrameRun>;
 /// NARs that take turns in one row of stages. Rows that have run out of NARs leave their threads to the others.
 class RestoreStages {
  public:
-  RestoreStages(const RestoreShared& shared, std::size_t nars_max,
-                const std::atomic<std::size_t>& row_count, const NextOrder& next_order)
+  RestoreStages(const RestoreShared& shared, std::size_t nars_max, Rows& rows,
+                const NextOrder& next_order)
       : shared_(shared),
         nars_max_(nars_max),
-        share_(RestoreMemory::kRunsPerThread, shared.memory.runs_per_pipeline, row_count),
+        share_(RestoreMemory::kRunsPerThread, shared.memory.runs_per_pipeline, rows),
         next_order_(next_order) {}
 
   void run();
@@ -47,7 +46,7 @@ class RestoreStages {
 /// Stage 1, in order: a run of each NAR in turn.
 RunPtr RestoreStages::plan(tbb::flow_control& flow) {
   begin_nars();
-  if (going_.empty() || share_.grows()) {
+  if (going_.empty() || share_.changes()) {
     flow.stop();
     return nullptr;
   }
@@ -106,12 +105,12 @@ struct RestoreRows {
   const RestoreShared& shared;
   std::size_t nars_each;
   const NextOrder& next_order;
-  std::atomic<std::size_t> row_count;
+  Rows rows;
 };
 
-constexpr auto run_row = [](RestoreRows& rows, std::size_t) {
-  RestoreStages(rows.shared, rows.nars_each, rows.row_count, rows.next_order).run();
-  --rows.row_count;
+constexpr auto run_row = [](RestoreRows& all, std::size_t) {
+  RestoreStages(all.shared, all.nars_each, all.rows, all.next_order).run();
+  all.rows.end_one();
 };
 
 }  // namespace
@@ -119,8 +118,11 @@ constexpr auto run_row = [](RestoreRows& rows, std::size_t) {
 void restore_nars(const RestoreShared& shared, std::size_t nar_count, const NextOrder& next_order) {
   const unsigned threads = shared.memory.threads;
   const UnderWay under_way = nars_under_way(nar_count, threads, shared.memory.nars_max);
-  RestoreRows rows{shared, under_way.nars_each, next_order, under_way.pipelines};
-  for_each_in_order(threads, under_way.pipelines, rows, run_row);
+  // Of a quota's time, little should be lost with what is under way at its end.
+  const bool is_limited = shared.cpu != nullptr && shared.cpu->limits_time();
+  RestoreRows rows{shared, is_limited ? 1 : under_way.nars_each, next_order,
+                   Rows(under_way.pipelines, shared.cpu)};
+  for_each_in_order(threads, under_way.pipelines, rows, run_row, shared.cpu);
 }
 
 }  // namespace chunker::pipeline

@@ -51,6 +51,7 @@ class SideBySide {
         progress_(progress),
         cutter_(cutting.cut.chunking->parts().cutter),
         room_(static_cast<std::size_t>(cutting.chunker.bytes_kept_max())),
+        threads_(threads),
         slabs_under_way_max_(kSlabsPerThread * threads),
         slabs_(slabs_under_way_max_ + 1),
         unfinished_(cutting.buffer.view().subspan(cutting.fed)),
@@ -59,6 +60,8 @@ class SideBySide {
   Result<void> run();
 
  private:
+  [[nodiscard]] std::size_t slabs_allowed() const noexcept;
+  void run_stages(std::size_t slabs_max);
   Slab* next_slab(tbb::flow_control& flow);
   Result<void> read(Slab& slab);
   void find_candidates(Slab& slab);
@@ -80,11 +83,13 @@ class SideBySide {
   ProgressMeter& progress_;
   const cut::AnyCutter& cutter_;
   const std::size_t room_;
+  const unsigned threads_;
 
   // Slabs come out in the order they went in. So when one may enter, all but the last `slabs_under_way_max_` have come
   // out, and one more stays as it is for what it left over.
   const std::size_t slabs_under_way_max_;
   std::vector<Slab> slabs_;
+  std::size_t slabs_now_ = 0;  ///< As many at most while the stages run.
   std::size_t entered_ = 0;
   ByteBuffer unfinished_;  ///< Read, but not yet final.
   bool ended_ = false;
@@ -94,9 +99,15 @@ class SideBySide {
   Result<void> result_;
 };
 
+/// Under pressure as many as threads may work.
+std::size_t SideBySide::slabs_allowed() const noexcept {
+  const CpuUse* const cpu = cutting_.cut.cpu.get();
+  return cpu != nullptr && cpu->is_eased() ? cpu->allowed_of(threads_) : slabs_under_way_max_;
+}
+
 /// Stage 1, in order: the next bytes, without their references.
 Slab* SideBySide::next_slab(tbb::flow_control& flow) {
-  if (ended_ || failed_) {
+  if (ended_ || failed_ || slabs_allowed() != slabs_now_) {
     flow.stop();
     return nullptr;
   }
@@ -183,7 +194,7 @@ void SideBySide::collect(Slab& slab) {
   });
 }
 
-Result<void> SideBySide::run() {
+void SideBySide::run_stages(std::size_t slabs_max) {
   using tbb::filter_mode;
   const auto stage = [this](filter_mode mode, void (SideBySide::*work)(Slab&)) {
     return tbb::make_filter<Slab*, Slab*>(mode, [this, work](Slab* slab) {
@@ -194,7 +205,7 @@ Result<void> SideBySide::run() {
   // Isolated: a thread that waits here must not begin another file on top of this one.
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_pipeline(
-        slabs_under_way_max_,
+        slabs_max,
         tbb::make_filter<void, Slab*>(filter_mode::serial_in_order,
                                       [this](tbb::flow_control& flow) { return next_slab(flow); }) &
             stage(filter_mode::parallel, &SideBySide::find_candidates) &
@@ -203,6 +214,14 @@ Result<void> SideBySide::run() {
             tbb::make_filter<Slab*, void>(filter_mode::serial_in_order,
                                           [this](Slab* slab) { collect(*slab); }));
   });
+}
+
+/// oneTBB's pipelines neither grow nor shrink while they run: they end where the number of slabs changes.
+Result<void> SideBySide::run() {
+  while (!ended_ && !failed_) {
+    slabs_now_ = slabs_allowed();
+    run_stages(slabs_now_);
+  }
   return result_;
 }
 

@@ -17,12 +17,28 @@ namespace {
 
 using pipeline::CheckedPacks;
 using pipeline::Findings;
+using pipeline::VerifyMeans;
+
+/// Of the packs alone, since too few of them are known to say anything of the NARs.
+Result<VerifyReport> partial_report(Store::Parts& parts, const CheckedPacks& packs,
+                                    const Findings& findings) {
+  VerifyReport report = packs.report;
+  report.problems = findings.problem_count();
+  CHUNKER_TRY_VOID(parts.index->for_each_name([&](const store::NameRecord&) -> Result<void> {
+    ++report.nars_not_reached;
+    return {};
+  }));
+  return report;
+}
 
 Result<VerifyReport> check(Store::Parts& parts, const VerifyOptions& options, Findings& findings,
                            const OnProgress& on_progress) {
   const std::shared_lock reading(parts.reading);
-  CHUNKER_TRY(CheckedPacks packs, pipeline::check_packs(parts, options, findings, on_progress));
-  return pipeline::check_use(parts, options, findings, std::move(packs));
+  CHUNKER_TRY(const auto means, VerifyMeans::make(parts, options));
+  CHUNKER_TRY(CheckedPacks packs,
+              pipeline::check_packs(parts, options, means, findings, on_progress));
+  if (!packs.report.is_complete()) return partial_report(parts, packs, findings);
+  return pipeline::check_use(parts, options, means, findings, std::move(packs));
 }
 
 void tell(const store::Salvaged& salvaged, const OnProblem& on_note) {
@@ -45,9 +61,10 @@ Result<VerifyReport> check_and_repair(Store::Parts& parts, const VerifyOptions& 
   CheckedPacks packs;
   {
     const std::shared_lock reading(parts.reading);
-    CHUNKER_TRY(packs, pipeline::check_packs(parts, options, findings, on_progress));
+    CHUNKER_TRY(const auto means, VerifyMeans::make(parts, options));
+    CHUNKER_TRY(packs, pipeline::check_packs(parts, options, means, findings, on_progress));
     if (packs.damaged_keys.empty()) {
-      return pipeline::check_use(parts, options, findings, std::move(packs));
+      return pipeline::check_use(parts, options, means, findings, std::move(packs));
     }
   }
   CHUNKER_TRY(const auto salvaged, pipeline::set_aside(parts, packs.damaged_keys, options.on_wait));
@@ -72,9 +89,14 @@ Result<VerifyReport> verify(const Store& store, const VerifyOptions& options,
     return base::fail(ErrorCode::invalid_argument,
                       "repairing needs every byte checked, and a store open for writing");
   }
+  if (options.repair && options.quota.cpu_time_limit_ms != 0) {
+    return base::fail(ErrorCode::invalid_argument,
+                      "repairing needs every byte checked, and so no limit of CPU time");
+  }
   Findings findings(options, on_problem);
   const auto run = options.repair ? check_and_repair : check;
-  return pipeline::catching([&] { return run(parts, options, findings, on_progress); });
+  return pipeline::within_quota(options.quota,
+                                [&] { return run(parts, options, findings, on_progress); });
 }
 
 }  // namespace chunker

@@ -8,8 +8,9 @@ namespace chunker::pipeline {
 
 void Findings::problem(Error error) {
   const base::Lock lock(mutex_);
-  // What may be gone later says nothing about the store: no descriptor left, no memory.
-  if (retry(error.code) != Retry::never) {
+  // What may be gone later says nothing about the store: no descriptor left, no memory. Nor does what the caller's
+  // functions throw.
+  if (retry(error.code) != Retry::never || error.code == ErrorCode::internal) {
     if (!hindrance_) hindrance_ = std::move(error);
     return;
   }

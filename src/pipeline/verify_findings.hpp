@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -11,6 +12,8 @@
 #include "chunker/digest.hpp"
 #include "chunker/error.hpp"
 #include "chunker/maintain.hpp"
+#include "pipeline/cpu_use.hpp"
+#include "pipeline/memory_plan.hpp"
 #include "store/index.hpp"
 
 // What the parts of verify tell each other.
@@ -49,12 +52,26 @@ struct CheckedPacks {
   VerifyReport report;                    ///< As far as it counts what packs hold.
 };
 
+/// What checking has at its disposal.
+struct VerifyMeans {
+  ThreadsMemory memory;
+  std::shared_ptr<CpuUse> cpu;  ///< Null if nothing is asked of it.
+
+  [[nodiscard]] static Result<VerifyMeans> make(Store::Parts& parts, const VerifyOptions& options);
+  /// Whether another item, a pack or a NAR, is to be begun.
+  [[nodiscard]] bool is_time_left() const noexcept {
+    return cpu == nullptr || cpu->check_limit().has_value();
+  }
+};
+
 /// Every pack, as it lies there, against the directory listing, the index and its own directory.
 [[nodiscard]] Result<CheckedPacks> check_packs(Store::Parts& parts, const VerifyOptions& options,
-                                               Findings& findings, const OnProgress& on_progress);
+                                               const VerifyMeans& means, Findings& findings,
+                                               const OnProgress& on_progress);
 
 /// What the packs are needed for: the index, and every NAR, against what was found to be sound.
 [[nodiscard]] Result<VerifyReport> check_use(Store::Parts& parts, const VerifyOptions& options,
-                                             Findings& findings, CheckedPacks packs);
+                                             const VerifyMeans& means, Findings& findings,
+                                             CheckedPacks packs);
 
 }  // namespace chunker::pipeline

@@ -5,7 +5,6 @@
 
 #include "base/mutex.hpp"
 #include "base/try.hpp"
-#include "pipeline/memory_plan.hpp"
 #include "pipeline/progress.hpp"
 #include "pipeline/verify_findings.hpp"
 #include "pipeline/workers.hpp"
@@ -29,8 +28,9 @@ using store::PackEntry;
 
 class PackChecks {
  public:
-  PackChecks(Store::Parts& parts, const VerifyOptions& options, Findings& findings)
-      : parts_(parts), options_(options), findings_(findings) {}
+  PackChecks(Store::Parts& parts, const VerifyOptions& options, const VerifyMeans& means,
+             Findings& findings)
+      : parts_(parts), options_(options), means_(means), findings_(findings) {}
 
   Result<void> check_listing();
   Result<void> check_all(const OnProgress& on_progress);
@@ -59,6 +59,7 @@ class PackChecks {
 
   Store::Parts& parts_;
   const VerifyOptions& options_;
+  const VerifyMeans& means_;
   Findings& findings_;
   std::vector<PackEntry> packs_;
   base::Mutex mutex_;
@@ -201,6 +202,7 @@ Result<void> PackChecks::check_contents(const PackEntry& pack, const PackDirecto
       ++frames;
       chunks += frame->chunks.size();
       CHUNKER_TRY_VOID(check_frame(reader, pack, *frame, payload_offset));
+      if (means_.cpu != nullptr) means_.cpu->spend(options_.content ? frame->payload_bytes : 0);
       if (options_.content) progress.add_bytes(frame->payload_bytes);
     } else if (const auto* manifest = std::get_if<ManifestRecord>(&record)) {
       if (options_.content) CHUNKER_TRY_VOID(check_manifest(pack, *manifest, payload_offset));
@@ -217,6 +219,11 @@ Result<void> PackChecks::check_contents(const PackEntry& pack, const PackDirecto
 
 void PackChecks::check_pack(const PackEntry& pack, ProgressMeter& progress) {
   if (options_.stop.stop_requested()) return;
+  if (!means_.is_time_left()) {
+    const base::Lock lock(mutex_);
+    ++found_.report.packs_not_reached;
+    return;
+  }
   auto directory = store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes);
   if (!directory) {
     damaged_pack(pack.key, directory.error());
@@ -224,25 +231,25 @@ void PackChecks::check_pack(const PackEntry& pack, ProgressMeter& progress) {
   }
   auto checked = catching([&] { return check_contents(pack, *directory, progress); });
   if (!checked) findings_.problem(std::move(checked).error().within(pack.key));
+  if (means_.cpu != nullptr) means_.cpu->finish_one();
 }
 
 Result<void> PackChecks::check_all(const OnProgress& on_progress) {
   std::uint64_t bytes_total = 0;
   for (const PackEntry& pack : packs_) bytes_total += pack.blob_bytes;
   ProgressMeter progress(on_progress, packs_.size(), bytes_total);
-  CHUNKER_TRY(const auto memory, plan_threads(*parts_.memory, thread_count(options_.threads),
-                                              store::FrameReader::kBytesExpected));
   const Work all{*this, progress};
-  for_each_in_order(memory.threads, packs_.size(), all, [](const Work& work, std::size_t i) {
+  const auto check_one = [](const Work& work, std::size_t i) {
     work.checks.check_pack(work.checks.packs_[i], work.progress);
     work.progress.add_file();
-  });
+  };
+  for_each_in_order(means_.memory.threads, packs_.size(), all, check_one, means_.cpu.get());
   return progress.told();
 }
 
 CheckedPacks PackChecks::take() {
   const base::Lock lock(mutex_);
-  found_.report.packs = packs_.size();
+  found_.report.packs = packs_.size() - found_.report.packs_not_reached;
   found_.packs = std::move(packs_);
   auto& keys = found_.damaged_keys;
   std::ranges::sort(keys);
@@ -253,9 +260,17 @@ CheckedPacks PackChecks::take() {
 
 }  // namespace
 
+Result<VerifyMeans> VerifyMeans::make(Store::Parts& parts, const VerifyOptions& options) {
+  CHUNKER_TRY(auto memory, plan_threads(*parts.memory, thread_count(options.threads, options.quota),
+                                        store::FrameReader::kBytesExpected));
+  auto cpu = CpuUse::make_if_any(options.quota, memory.threads);
+  return VerifyMeans{std::move(memory), std::move(cpu)};
+}
+
 Result<CheckedPacks> check_packs(Store::Parts& parts, const VerifyOptions& options,
-                                 Findings& findings, const OnProgress& on_progress) {
-  PackChecks checks(parts, options, findings);
+                                 const VerifyMeans& means, Findings& findings,
+                                 const OnProgress& on_progress) {
+  PackChecks checks(parts, options, means, findings);
   CHUNKER_TRY_VOID(checks.check_listing());
   CHUNKER_TRY_VOID(checks.check_all(on_progress));
   CHUNKER_TRY_VOID(findings.go_on());

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -21,9 +22,13 @@ using store::PackEntry;
 
 class UseChecks {
  public:
-  UseChecks(Store::Parts& parts, const VerifyOptions& options, Findings& findings,
-            CheckedPacks packs)
-      : parts_(parts), options_(options), findings_(findings), packs_(std::move(packs)) {}
+  UseChecks(Store::Parts& parts, const VerifyOptions& options, const VerifyMeans& means,
+            Findings& findings, CheckedPacks packs)
+      : parts_(parts),
+        options_(options),
+        means_(means),
+        findings_(findings),
+        packs_(std::move(packs)) {}
 
   Result<VerifyReport> run();
 
@@ -34,6 +39,7 @@ class UseChecks {
   Result<bool> spread_damage_in(const PackEntry& pack);
   Result<bool> spread_damage_to(const std::vector<store::LocatedChunk>& frame);
   Result<void> check_nars();
+  Result<void> check_named(const store::NameRecord& name);
   Result<void> check_nar(const Digest& nar_sha256);
   Result<void> check_reference(const ChunkReference& chunk);
   void damaged_nar(const std::string& name, Error error);
@@ -41,6 +47,7 @@ class UseChecks {
 
   Store::Parts& parts_;
   const VerifyOptions& options_;
+  const VerifyMeans& means_;
   Findings& findings_;
   CheckedPacks packs_;
 };
@@ -126,6 +133,7 @@ Result<void> UseChecks::check_nar(const Digest& nar_sha256) {
   CHUNKER_TRY(const Manifest manifest,
               store::decode_manifest(head, store::fetch_pieces(parts_, reader)));
   for (const ChunkReference& chunk : manifest.chunks) CHUNKER_TRY_VOID(check_reference(chunk));
+  if (means_.cpu != nullptr) means_.cpu->spend(manifest.chunks.size() * sizeof(ChunkReference));
   return {};
 }
 
@@ -141,15 +149,23 @@ void UseChecks::damaged_nar(const std::string& name, Error error) {
 }
 
 Result<void> UseChecks::check_nars() {
-  return parts_.index->for_each_name([&](const store::NameRecord& name) -> Result<void> {
-    if (options_.stop.stop_requested()) return {};
-    auto checked = catching([&] { return check_nar(name.nar_sha256); });
-    ++packs_.report.nars;
-    if (checked) return {};
-    ++packs_.report.nars_damaged;
-    damaged_nar(name.name, std::move(checked).error());
+  return parts_.index->for_each_name(
+      [this](const store::NameRecord& name) { return check_named(name); });
+}
+
+Result<void> UseChecks::check_named(const store::NameRecord& name) {
+  if (options_.stop.stop_requested()) return {};
+  if (!means_.is_time_left()) {
+    ++packs_.report.nars_not_reached;
     return {};
-  });
+  }
+  auto checked = catching([&] { return check_nar(name.nar_sha256); });
+  if (means_.cpu != nullptr) means_.cpu->finish_one();
+  ++packs_.report.nars;
+  if (checked) return {};
+  ++packs_.report.nars_damaged;
+  damaged_nar(name.name, std::move(checked).error());
+  return {};
 }
 
 /// A gc that was cut off leaves packs in the index that are gone and that nobody needs: no damage.
@@ -161,6 +177,8 @@ void UseChecks::report_missing() {
 }
 
 Result<VerifyReport> UseChecks::run() {
+  std::optional<CpuUse::Working> working;
+  if (means_.cpu != nullptr) working.emplace(*means_.cpu);
   CHUNKER_TRY_VOID(check_index());
   CHUNKER_TRY_VOID(spread_damage());
   CHUNKER_TRY_VOID(check_nars());
@@ -173,8 +191,8 @@ Result<VerifyReport> UseChecks::run() {
 }  // namespace
 
 Result<VerifyReport> check_use(Store::Parts& parts, const VerifyOptions& options,
-                               Findings& findings, CheckedPacks packs) {
-  return UseChecks(parts, options, findings, std::move(packs)).run();
+                               const VerifyMeans& means, Findings& findings, CheckedPacks packs) {
+  return UseChecks(parts, options, means, findings, std::move(packs)).run();
 }
 
 }  // namespace chunker::pipeline

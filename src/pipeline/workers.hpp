@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/catching.hpp"
+#include "base/try.hpp"
 #include "chunker/cpu_quota.hpp"
 #include "chunker/threads.hpp"
 #include "pipeline/cpu_use.hpp"
@@ -79,5 +80,14 @@ auto at_nice_level(int level, const Work& work) {
 }
 
 using base::catching;
+
+/// Runs `work`, all of an operation with this quota, at its nice level; what it throws becomes its error.
+/// Errors: invalid_argument for the quota.
+template <class Work>
+auto within_quota(const CpuQuota& quota, const Work& work) -> decltype(work()) {
+  CHUNKER_TRY_VOID(quota.validate());
+  const auto work_safely = [&] { return catching(work); };
+  return catching([&] { return at_nice_level(quota.nice_level, work_safely); });
+}
 
 }  // namespace chunker::pipeline

@@ -1,5 +1,6 @@
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -188,6 +189,62 @@ TEST_F(CliQuota, R10_4_CutStopsToo) {
   ASSERT_EQ(errors.size(), 1U) << "one is enough for all files";
   EXPECT_EQ(errors.front().at("code"), "cpu_time_limit_exceeded");
   EXPECT_NE(run.err.find(" files not done"), std::string::npos) << run.err;
+}
+
+TEST_F(CliQuota, R10_4_RestoreStopsInTimeAndSaysWhatItDidNotReach) {
+  for (const auto& name : add_nars(8)) ingest(name);
+  for (const bool tree : {false, true}) {
+    const std::string directory = tree ? "trees" : "files";
+    std::vector<std::string> words{"restore", "--json",    "--all", "--output-dir",
+                                   directory, "--threads", "2",     "--cpu-time-limit",
+                                   "0.001"};
+    if (tree) words.emplace_back("--tree");
+    const Outcome run = on_store(words);
+    EXPECT_EQ(run.exit, 75) << run.err;
+    const Json sum = object_of_kind(run.out, "summary");
+    EXPECT_GE(sum.at("nars"), 1);
+    EXPECT_GE(sum.at("not_reached"), 1);
+    EXPECT_EQ(sum.at("nars").get<int>() + sum.at("not_reached").get<int>(), 8);
+    EXPECT_EQ(sum.at("failed"), 0);
+    EXPECT_EQ(sum.at("cpu_time_limit_seconds"), 0.001);
+    EXPECT_EQ(sum.at("cpu_time_limit_exceeded"), true);
+    EXPECT_EQ(object_of_kind(run.out, "error").at("code"), "cpu_time_limit_exceeded");
+    const auto is_there = [&](const auto& entry) {
+      return !entry.path().filename().string().starts_with('.');
+    };
+    const fs::directory_iterator files(path(directory));
+    EXPECT_EQ(std::count_if(begin(files), end(files), is_there), sum.at("nars"));
+  }
+  EXPECT_EQ(on_store({"restore", "--cpu-time-limit", "0.001", "n3", "-o", "one"}).exit, 0);
+  EXPECT_EQ(read_file(path("one")), read_file(path("n3.nar")));
+}
+
+TEST_F(CliQuota, R10_4_VerifyStopsInTimeAndSaysWhatItDidNotReach) {
+  for (const auto& name : add_nars(8)) ingest(name);
+  const Outcome run = on_store({"verify", "--content", "--json", "--cpu-time-limit", "0.001"});
+  EXPECT_EQ(run.exit, 75) << run.err;
+  const Json sum = object_of_kind(run.out, "summary");
+  EXPECT_EQ(sum.at("ok"), false);
+  EXPECT_EQ(sum.at("problems"), 0);
+  EXPECT_EQ(sum.at("cpu_time_limit_exceeded"), true);
+  EXPECT_GE(sum.at("packs"), 1);
+  EXPECT_EQ(sum.at("packs").get<int>() + sum.at("packs_not_reached").get<int>(), 8);
+  EXPECT_EQ(sum.at("nars_not_reached"), 8);
+  const Outcome told = on_store({"verify", "--content", "--cpu-time-limit", "0.001"});
+  EXPECT_NE(told.out.find("; not reached: "), std::string::npos) << told.out;
+  const Json whole = object_of_kind(
+      on_store({"verify", "--content", "--json", "--cpu-time-limit", "1000"}).out, "summary");
+  EXPECT_EQ(whole.at("ok"), true);
+  EXPECT_EQ(whole.at("packs_not_reached"), 0);
+  EXPECT_EQ(on_store({"verify", "--content", "--repair", "--cpu-time-limit", "1"}).exit, 2);
+}
+
+TEST_F(CliQuota, R12_3_RestoreAndVerifyEaseOffAndChangeNothing) {
+  add_nars(1);
+  ingest("n0.nar");
+  EXPECT_EQ(on_store({"restore", "--ease-off", "--threads", "4", "n0", "-o", "back"}).exit, 0);
+  EXPECT_EQ(read_file(path("back")), read_file(path("n0.nar")));
+  EXPECT_EQ(on_store({"verify", "--content", "--ease-off", "--threads", "4"}).exit, 0);
 }
 
 TEST_F(CliQuota, R10_3_NiceLowersTheWholeProgram) {

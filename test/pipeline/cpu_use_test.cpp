@@ -69,6 +69,17 @@ TEST(CpuUse, R10_4_ThreadsTogetherUseUpTheTime) {
   EXPECT_TRUE(use.stopped());
 }
 
+TEST(CpuUse, R10_4_WhoIsAtTheEndOfAnItemIsNotStopped) {
+  CpuUse use({.cpu_time_limit_ms = 5}, 1);
+  use.finish_one();
+  const CpuUse::Working working(use);
+  compute(milliseconds(10));
+  use.spend(1);
+  EXPECT_FALSE(use.stopped()) << "nothing was left undone";
+  EXPECT_FALSE(use.pass(1));
+  EXPECT_TRUE(use.stopped());
+}
+
 TEST(CpuUse, R10_4_WaitingIsNotComputing) {
   CpuUse use({.cpu_time_limit_ms = 40}, 1);
   use.finish_one();
