@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <random>
+#include <semaphore>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -95,20 +96,32 @@ void compare(const std::string& what, const HashAlgorithm& algorithm, const Shar
   add(title + "/HashCache, all misses", with(kWorkloadBytes / 4, false));
 }
 
-/// So many threads share out the same hits; enough of them that starting the threads is nothing beside it.
-void together(benchmark::State& state, const Workload& workload, unsigned thread_count) {
+/// So many threads share out the same hits; enough of them that starting the threads is nothing beside it. No more than
+/// `at_once` of them look up at the same time, taking turns as long as the scheduler's: with two of 64, threads are
+/// switched as often, and all memory is touched in the same order, but none waits for a lock whose owner does not run.
+void together(benchmark::State& state, const Workload& workload, unsigned thread_count,
+              unsigned at_once) {
   HashCache cache(HashAlgorithm::sha256(), {.max_memory_bytes = 2 * kWorkloadBytes});
   for (const Bytes content : workload.contents) (void)cache.hash(content);
   constexpr std::size_t kHitsMin = 16'384;
+  constexpr std::size_t kTurnBytes = 8 << 20;
+  const std::size_t turn = kTurnBytes * workload.contents.size() / kWorkloadBytes;
   const std::size_t rounds = kHitsMin / workload.contents.size() + 4;
   const std::size_t total = rounds * workload.contents.size();
   for (auto _ : state) {
+    std::counting_semaphore<> places(at_once);
     std::atomic<std::size_t> next{0};
     std::vector<std::jthread> threads;
     for (unsigned i = 0; i < thread_count; ++i) {
       threads.emplace_back([&] {
-        for (std::size_t at = next++; at < total; at = next++) {
-          benchmark::DoNotOptimize(cache.hash(workload.contents[at % workload.contents.size()]));
+        while (next < total) {
+          places.acquire();
+          for (std::size_t count = 0; count < turn; ++count) {
+            const std::size_t at = next++;
+            if (at >= total) break;
+            benchmark::DoNotOptimize(cache.hash(workload.contents[at % workload.contents.size()]));
+          }
+          places.release();
         }
       });
     }
@@ -120,16 +133,19 @@ void together(benchmark::State& state, const Workload& workload, unsigned thread
 /// machine of their own would show on the clock.
 void compare_threads(const std::string& what, const Shared& workload) {
   for (const bool on_the_clock : {true, false}) {
-    for (const unsigned count : {2U, 64U}) {
+    const auto add_one = [&](unsigned count, unsigned at_once, const std::string& how) {
       auto* const one = add("hits of " + what + (on_the_clock ? ", on the clock/" : ", CPU time/") +
-                                std::to_string(count) + " threads",
-                            [=](benchmark::State& state) { together(state, *workload, count); });
+                                std::to_string(count) + " threads" + how,
+                            [=](auto& state) { together(state, *workload, count, at_once); });
       if (on_the_clock) {
         one->UseRealTime();
       } else {
         one->MeasureProcessCPUTime();
       }
-    }
+    };
+    add_one(2, 2, "");
+    add_one(64, 64, "");
+    add_one(64, 2, ", two at a time");
   }
 }
 

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
-#include <list>
+#include <map>
 #include <new>
 #include <random>
 #include <unordered_map>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "base/mutex.hpp"
+#include "base/shared_mutex.hpp"
 #include "cache/content_fingerprint.hpp"
 
 namespace chunker {
@@ -32,6 +32,7 @@ constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 struct Content {
   Digest digest;
   ByteBuffer bytes;
+  mutable std::atomic<std::uint64_t> last_use{kNever};
 };
 using Shared = std::shared_ptr<const Content>;
 
@@ -47,11 +48,11 @@ std::chrono::seconds seconds_of(std::uint64_t count) noexcept {
 
 struct Entry {
   std::uint64_t fingerprint;
-  std::uint64_t last_use;
+  std::uint64_t place;  ///< Its key among the entries: its last use, or an earlier one.
   TimePoint made;
   Shared content;
 };
-using Entries = std::list<Entry>;
+using Entries = std::map<std::uint64_t, Entry>;
 
 /// Whoever makes the input makes the fingerprints too, but does not know in which buckets they end.
 struct Salted {
@@ -63,25 +64,42 @@ struct Salted {
   }
 };
 
-/// The entries of some fingerprints.
+/// The entries of some fingerprints. A use only writes its number into the content, so that hits keep each other neither
+/// waiting nor out of order; an entry gets its place by that number when it has come to the front.
 struct alignas(64) Shard {
-  base::Mutex mutex;
-  Entries recent CHUNKER_GUARDED_BY(mutex);  ///< Used last comes first.
-  std::unordered_multimap<std::uint64_t, Entries::iterator, Salted> table CHUNKER_GUARDED_BY(mutex);
-  std::uint64_t hit_count CHUNKER_GUARDED_BY(mutex) = 0;
-  std::uint64_t miss_count CHUNKER_GUARDED_BY(mutex) = 0;
-  std::uint64_t eviction_count CHUNKER_GUARDED_BY(mutex) = 0;
-  std::atomic<std::uint64_t> oldest_use{kNever};  ///< For those who look for a shard to evict from.
+  base::SharedMutex mutex;
+  Entries entries CHUNKER_GUARDED_BY(mutex);
+  std::unordered_multimap<std::uint64_t, const Entry*, Salted> table CHUNKER_GUARDED_BY(mutex);
+  std::atomic<std::uint64_t> hit_count{0};
+  std::atomic<std::uint64_t> miss_count{0};
+  std::atomic<std::uint64_t> eviction_count{0};
+  /// No entry was used earlier: for those who look for a shard to evict from.
+  std::atomic<std::uint64_t> oldest_use{kNever};
+
+  /// After this the first entry is the one that was used longest ago.
+  void put_in_order() noexcept CHUNKER_REQUIRES(mutex) {
+    for (auto first = entries.begin(); first != entries.end(); first = entries.begin()) {
+      const std::uint64_t last_use = first->second.content->last_use;
+      if (last_use == first->first) break;
+      put(entries.extract(first), last_use);
+    }
+    publish_oldest();
+  }
+
+  void put(Entries::node_type entry, std::uint64_t place) noexcept CHUNKER_REQUIRES(mutex) {
+    entry.key() = entry.mapped().place = place;
+    entries.insert(std::move(entry));
+  }
 
   void publish_oldest() noexcept CHUNKER_REQUIRES(mutex) {
-    oldest_use = recent.empty() ? kNever : recent.back().last_use;
+    oldest_use = entries.empty() ? kNever : entries.begin()->first;
   }
 
   /// Moves it to `evicted`, which the caller frees when the lock is gone.
-  void evict(Entries::iterator entry, Entries& evicted) noexcept CHUNKER_REQUIRES(mutex) {
-    const auto [begin, end] = table.equal_range(entry->fingerprint);
-    table.erase(std::find_if(begin, end, [&](const auto& one) { return one.second == entry; }));
-    evicted.splice(evicted.begin(), recent, entry);
+  void evict(const Entry& entry, Entries& evicted) noexcept CHUNKER_REQUIRES(mutex) {
+    const auto [begin, end] = table.equal_range(entry.fingerprint);
+    table.erase(std::find_if(begin, end, [&](const auto& one) { return one.second == &entry; }));
+    evicted.insert(entries.extract(entry.place));
     ++eviction_count;
     publish_oldest();
   }
@@ -125,7 +143,10 @@ struct HashCache::State {
 
   std::optional<Digest> find(std::uint64_t fingerprint, Bytes bytes);
   std::array<Shared, kAlikeMax> alike(Shard& shard, std::uint64_t fingerprint);
-  void use(Shard& shard, std::uint64_t fingerprint, const Shared& content);
+  void drop_stale(Shard& shard, std::uint64_t fingerprint, TimePoint time);
+  [[nodiscard]] bool is_stale(const Entry& entry, TimePoint time) const {
+    return time - entry.made > ttl;
+  }
   void keep(std::uint64_t fingerprint, Bytes bytes, const Digest& digest);
   void insert(std::uint64_t fingerprint, Shared content);
   bool has(std::uint64_t fingerprint, const Digest& digest);
@@ -149,10 +170,10 @@ std::optional<Digest> HashCache::State::find(std::uint64_t fingerprint, Bytes by
   Shard& shard = shard_of(fingerprint);
   for (const Shared& one : alike(shard, fingerprint)) {
     if (one == nullptr || !same(one->bytes, bytes)) continue;
-    use(shard, fingerprint, one);
+    one->last_use = use_count++;
+    ++shard.hit_count;
     return one->digest;
   }
-  const base::Lock lock(shard.mutex);
   ++shard.miss_count;
   return std::nullopt;
 }
@@ -160,36 +181,33 @@ std::optional<Digest> HashCache::State::find(std::uint64_t fingerprint, Bytes by
 /// The contents of this fingerprint; those that are too old make way.
 std::array<Shared, kAlikeMax> HashCache::State::alike(Shard& shard, std::uint64_t fingerprint) {
   std::array<Shared, kAlikeMax> found;
-  Entries stale;
+  const TimePoint time = now();
+  bool any_stale = false;
   {
-    const TimePoint time = now();
-    const base::Lock lock(shard.mutex);
+    const base::ReadLock lock(shard.mutex);
     auto next = found.begin();
     const auto [begin, end] = shard.table.equal_range(fingerprint);
-    for (auto at = begin; at != end;) {
-      const Entries::iterator entry = (at++)->second;
-      if (time - entry->made > ttl) {
-        shard.evict(entry, stale);
-      } else {
-        *next++ = entry->content;
-      }
+    for (auto at = begin; at != end; ++at) {
+      const bool stale = is_stale(*at->second, time);
+      any_stale |= stale;
+      if (!stale) *next++ = at->second->content;
     }
   }
-  free(stale);
+  if (any_stale) drop_stale(shard, fingerprint, time);
   return found;
 }
 
-void HashCache::State::use(Shard& shard, std::uint64_t fingerprint, const Shared& content) {
-  const base::Lock lock(shard.mutex);
-  ++shard.hit_count;
-  const auto [begin, end] = shard.table.equal_range(fingerprint);
-  const auto found =
-      std::find_if(begin, end, [&](const auto& one) { return one.second->content == content; });
-  if (found == end) return;  // Evicted meanwhile.
-  const Entries::iterator entry = found->second;
-  entry->last_use = use_count++;
-  shard.recent.splice(shard.recent.begin(), shard.recent, entry);
-  shard.publish_oldest();
+void HashCache::State::drop_stale(Shard& shard, std::uint64_t fingerprint, TimePoint time) {
+  Entries stale;
+  {
+    const base::WriteLock lock(shard.mutex);
+    const auto [begin, end] = shard.table.equal_range(fingerprint);
+    for (auto at = begin; at != end;) {
+      const Entry& entry = *(at++)->second;
+      if (is_stale(entry, time)) shard.evict(entry, stale);
+    }
+  }
+  free(stale);
 }
 
 /// Without memory for it the caller still has the digest, and the cache is as it was but for what made way.
@@ -205,20 +223,20 @@ void HashCache::State::keep(std::uint64_t fingerprint, Bytes bytes, const Digest
 void HashCache::State::insert(std::uint64_t fingerprint, Shared content) {
   const TimePoint time = now();
   Entries added, evicted;
-  added.push_front({fingerprint, kNever, time, std::move(content)});
+  const Entry& entry =
+      added.try_emplace(0, Entry{fingerprint, 0, time, std::move(content)}).first->second;
   Shard& shard = shard_of(fingerprint);
   {
-    const base::Lock lock(shard.mutex);
-    shard.table.emplace(fingerprint, added.begin());
+    const base::WriteLock lock(shard.mutex);
+    shard.table.emplace(fingerprint, &entry);
     const auto [begin, end] = shard.table.equal_range(fingerprint);
     if (static_cast<std::size_t>(std::distance(begin, end)) > kAlikeMax) {
-      const auto older = [](const auto& a, const auto& b) {
-        return a.second->last_use < b.second->last_use;
-      };
-      shard.evict(std::min_element(begin, end, older)->second, evicted);
+      const auto last_use = [](const auto& one) { return one.second->content->last_use.load(); };
+      shard.evict(*std::ranges::min_element(begin, end, {}, last_use)->second, evicted);
     }
-    added.front().last_use = use_count++;
-    shard.recent.splice(shard.recent.begin(), added);
+    const std::uint64_t use = use_count++;
+    entry.content->last_use = use;
+    shard.put(added.extract(added.begin()), use);
     shard.publish_oldest();
   }
   free(evicted);
@@ -227,7 +245,7 @@ void HashCache::State::insert(std::uint64_t fingerprint, Shared content) {
 /// Whether someone else, or an equal input of the same call, was quicker.
 bool HashCache::State::has(std::uint64_t fingerprint, const Digest& digest) {
   Shard& shard = shard_of(fingerprint);
-  const base::Lock lock(shard.mutex);
+  const base::ReadLock lock(shard.mutex);
   const auto [begin, end] = shard.table.equal_range(fingerprint);
   return std::any_of(begin, end,
                      [&](const auto& one) { return one.second->content->digest == digest; });
@@ -264,7 +282,8 @@ void HashCache::State::shrink_to(std::size_t bytes) noexcept {
   }
 }
 
-/// False if there is nothing in the cache.
+/// False if there is nothing in the cache. True also where nothing was evicted because another shard has what was used
+/// longest ago, as is known now.
 bool HashCache::State::evict_oldest() noexcept {
   Shard* oldest = nullptr;
   std::uint64_t oldest_use = kNever;
@@ -277,8 +296,9 @@ bool HashCache::State::evict_oldest() noexcept {
   if (oldest == nullptr) return false;
   Entries evicted;
   {
-    const base::Lock lock(oldest->mutex);
-    if (!oldest->recent.empty()) oldest->evict(std::prev(oldest->recent.end()), evicted);
+    const base::WriteLock lock(oldest->mutex);
+    oldest->put_in_order();
+    if (oldest->oldest_use <= oldest_use) oldest->evict(oldest->entries.begin()->second, evicted);
   }
   free(evicted);
   return true;
@@ -287,8 +307,8 @@ bool HashCache::State::evict_oldest() noexcept {
 /// Their room is free only when their memory is.
 void HashCache::State::free(Entries& evicted) noexcept {
   while (!evicted.empty()) {
-    const std::size_t bytes = evicted.front().content->bytes.size();
-    evicted.pop_front();
+    const std::size_t bytes = evicted.begin()->second.content->bytes.size();
+    evicted.erase(evicted.begin());
     give_up_room(bytes);
   }
 }
@@ -342,8 +362,7 @@ void HashCache::shrink_to(std::size_t bytes) noexcept { state_->shrink_to(bytes)
 
 HashCacheStats HashCache::stats() const {
   HashCacheStats stats;
-  for (Shard& shard : state_->shards) {
-    const base::Lock lock(shard.mutex);
+  for (const Shard& shard : state_->shards) {
     stats.hit_count += shard.hit_count;
     stats.miss_count += shard.miss_count;
     stats.eviction_count += shard.eviction_count;

@@ -142,6 +142,26 @@ TEST(HashCache, R3_3_EvictsTheLeastRecentlyUsed) {
   EXPECT_TRUE(is_cached(cache, "d"));
 }
 
+TEST(HashCache, R3_3_WhatWasUsedLongestAgoGoesWhereverItLies) {
+  constexpr std::size_t kCount = 200;
+  HashCache cache(HashAlgorithm::sha256());
+  std::vector<std::string> contents;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    contents.push_back(std::to_string(1000 + i));
+    (void)cache.hash(bytes_of(contents.back()));
+  }
+  // Those at the end are left after each shrinking, and are used in another order before the next.
+  for (std::size_t left = kCount; left > 1; left = left * 2 / 3) {
+    cache.shrink_to(left * (4 + kOverhead));
+    EXPECT_EQ(cache.stats().entry_count, left);
+    contents.erase(contents.begin(), contents.end() - static_cast<std::ptrdiff_t>(left));
+    std::ranges::sort(contents, {}, [left](const std::string& content) {
+      return random_of(left * 10'000 + static_cast<std::size_t>(std::stoi(content)));
+    });
+    for (const std::string& content : contents) EXPECT_TRUE(is_cached(cache, content));
+  }
+}
+
 TEST(HashCache, R3_4_EvictsUntilThereIsRoom) {
   HashCache cache(HashAlgorithm::sha256(), {.max_memory_bytes = 4 * (1000 + kOverhead)});
   for (const char c : {'a', 'b', 'c', 'd'}) (void)cache.hash(bytes_of(std::string(1000, c)));
