@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "base/try.hpp"
+#include "cli/flags.hpp"
 #include "pipeline/frame_compressor.hpp"
 
 namespace chunker::cli {
@@ -18,6 +20,9 @@ void CompressionFlags::add_to(CLI::App& command) {
                   "lz4; zstd 3 (default); zstd 19; zstd 3 or 6, by the content; any codec, by it")
       ->option_text("fastest|balanced|smallest|adaptive|auto")
       ->check(CLI::IsMember(names))
+      ->group(group);
+  command.add_option("--zstd-level", zstd_level, "zstd's level if balanced, -7 to 22 (3)")
+      ->option_text("LEVEL")
       ->group(group);
   command
       .add_option("--min-ratio-threshold", options.min_ratio_threshold,
@@ -40,6 +45,23 @@ Result<CompressionOptions> CompressionFlags::compression() const {
   }
   CHUNKER_TRY_VOID(pipeline::CompressionPlan::check(*CodecRegistry::builtin(), chosen));
   return chosen;
+}
+
+Result<std::shared_ptr<const CodecRegistry>> CompressionFlags::codecs() const {
+  const auto builtin = CodecRegistry::builtin();
+  if (!zstd_level) return builtin;
+  if (strategy != name(CompressionStrategy::balanced)) {
+    return std::unexpected(
+        usage_error("--zstd-level goes with --strategy balanced only", strategy));
+  }
+  auto codecs = std::make_shared<CodecRegistry>();
+  for (CompressionCodec codec : builtin->codecs()) {
+    if (codec.id() == CodecId::zstd || codec.id() == CodecId::zstd_x86) {
+      CHUNKER_TRY(codec, builtin_codec(codec.id(), *zstd_level));
+    }
+    CHUNKER_TRY_VOID(codecs->add(std::move(codec)));
+  }
+  return codecs;
 }
 
 }  // namespace chunker::cli

@@ -89,6 +89,7 @@ class OlderNars {
 Result<Store> open_store(const IngestFlags& flags, const Session& session) {
   StoreOptions options{.access = StoreAccess::write, .create = true};
   options.memory_budget = session.memory.budget();
+  CHUNKER_TRY(options.codecs, flags.compression.codecs());
   if (flags.layout == "objects") options.layout = StoreLayout::objects;
   if (!flags.hash.empty()) {
     CHUNKER_TRY(options.hash, HashAlgorithm::named(flags.hash));

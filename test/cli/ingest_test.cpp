@@ -257,6 +257,8 @@ TEST_F(CliIngest, RecipesAndStrategiesAreObeyed) {
             usual.at("new_stored_bytes"));
   EXPECT_GT(chunks_by({"--strategy", "fastest"}).at("new_stored_bytes"),
             usual.at("new_stored_bytes"));
+  EXPECT_GT(chunks_by({"--zstd-level", "-5"}).at("new_stored_bytes"), usual.at("new_stored_bytes"));
+  EXPECT_LT(chunks_by({"--zstd-level", "19"}).at("new_stored_bytes"), usual.at("new_stored_bytes"));
   EXPECT_GT(chunks_by({"--header-chunk"}).at("chunks"), 0);
   EXPECT_GT(chunks_by({"--algorithm", "rabin_karp", "--nar-mode", "biased", "--threads", "1"})
                 .at("chunks"),

@@ -69,6 +69,8 @@ TEST_F(CliUsage, WhatCannotBeMeantExitsWithTwoAndPointsToHelp) {
       {"ingest", "--store", "s", "--threads", "-1", "x"},
       {"ingest", "--store", "s", "--threads", "many", "x"},
       {"ingest", "--store", "s", "--strategy", "slowest", "x"},
+      {"ingest", "--store", "s", "--zstd-level", "23", "x"},
+      {"ingest", "--store", "s", "--zstd-level", "9", "--strategy", "fastest", "x"},
       {"ingest", "--store", "s", "--algorithm", "magic", "x"},
       {"gc", "--store", "s", "--garbage-min", "101"},
       {"remove", "--store", "s"},
