@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/try.hpp"
 #include "chunker/maintain.hpp"
@@ -15,6 +16,7 @@
 #include "store/pack.hpp"
 #include "store/reconcile.hpp"
 #include "store/rewriter.hpp"
+#include "store/salvage.hpp"
 
 // A new index from the packs alone; then what the old one knew and the new one does not, and which NARs lack
 // something.
@@ -38,6 +40,7 @@ class Losses {
   void problem(Error error);
   Result<void> find_changed_names(const Index& old);
   Result<void> keep_name(const NameRecord& name);
+  Result<void> keep_removed(const Index& old);
   Result<void> report_missing(const Index& old);
   Result<void> check_nar(const NameRecord& name, bool can_read_pieces);
 
@@ -47,6 +50,7 @@ class Losses {
   store::Rewriter names_;
   /// Names that packs which the old index does not know set or removed: it is behind on them.
   std::unordered_set<std::string> changed_;
+  bool has_lost_packs_ = false;
 };
 
 void Losses::problem(Error error) {
@@ -77,11 +81,24 @@ Result<void> Losses::keep_name(const NameRecord& name) {
   return names_.add(name);
 }
 
+/// A removal that only a lost pack recorded: its name is there again, and the old index, which knew the pack that set
+/// it, says that it meant nothing any more.
+Result<void> Losses::keep_removed(const Index& old) {
+  return parts_.index->for_each_name([&](const NameRecord& name) -> Result<void> {
+    CHUNKER_TRY(const auto before, old.name(name.name));
+    if (before || changed_.contains(name.name)) return {};
+    --report_.nars;
+    return names_.add(store::RemovalRecord{name.name});
+  });
+}
+
 Result<void> Losses::report_missing(const Index& old) {
   return old.for_each_pack([&](const PackEntry& pack) -> Result<void> {
     CHUNKER_TRY(const auto known, parts_.index->pack(pack.key));
     // One that is there and damaged was reported as such.
-    if (known || parts_.blobs->size(pack.key)) return {};
+    if (known) return {};
+    has_lost_packs_ = true;
+    if (parts_.blobs->size(pack.key)) return {};
     ++report_.packs_missing;
     problem({ErrorCode::store_chunk_missing, "a pack that the old index knew is missing",
              Error::kNoOffset, pack.key});
@@ -98,6 +115,7 @@ Result<void> Losses::compare_with(const Index& old) {
     return {};
   }));
   CHUNKER_TRY_VOID(old.for_each_name([this](const NameRecord& name) { return keep_name(name); }));
+  if (has_lost_packs_) CHUNKER_TRY_VOID(keep_removed(old));
   report_.compared = true;
   return names_.close();
 }
@@ -135,15 +153,47 @@ std::unique_ptr<Index> open_old(const std::filesystem::path& directory) {
   return old ? *std::move(old) : nullptr;
 }
 
+/// A store without its index.
+struct Opened {
+  Opened(const std::filesystem::path& directory, const store::Description& description)
+      : hash(HashAlgorithm::named(description.hash)) {
+    parts.directory = directory;
+    parts.options.layout = description.layout;
+    if (hash) parts.options.hash = *hash;
+    parts.blobs = std::make_unique<store::LocalBlobStore>(directory);
+  }
+
+  Result<HashAlgorithm> hash;
+  Store::Parts parts;
+};
+
+/// What lies in packs whose directories cannot be read: only the old index knows where, and it is about to be replaced.
+Result<void> salvage_unreadable(const std::filesystem::path& directory,
+                                const store::Description& description) {
+  Opened store(directory, description);
+  std::error_code ignored;
+  if (!store.hash || !std::filesystem::exists(directory / "index" / "CURRENT", ignored)) return {};
+  auto old = Index::open(directory / "index", Index::Access::write);
+  if (!old) return {};
+  store.parts.index = *std::move(old);
+  std::vector<std::string> unreadable;
+  CHUNKER_TRY_VOID(store.parts.index->for_each_pack([&](const PackEntry& pack) -> Result<void> {
+    const auto read = store::read_pack_directory(*store.parts.blobs, pack.key, pack.blob_bytes);
+    if (!read && store::is_damage(read.error().code)) unreadable.push_back(pack.key);
+    return {};
+  }));
+  if (unreadable.empty()) return {};
+  // Names are left to Losses, which knows what the old index is behind on.
+  CHUNKER_TRY_VOID(
+      store::salvage(store.parts, unreadable, store::Elsewhere::look, store::Names::leave));
+  return {};
+}
+
 Result<void> look_for_losses(const std::filesystem::path& directory,
                              const store::Description& description, RebuildReport& report,
                              const OnProblem& on_problem) {
-  Store::Parts parts;
-  parts.directory = directory;
-  parts.options.layout = description.layout;
-  const auto hash = HashAlgorithm::named(description.hash);
-  if (hash) parts.options.hash = *hash;
-  parts.blobs = std::make_unique<store::LocalBlobStore>(directory);
+  Opened store(directory, description);
+  Store::Parts& parts = store.parts;
   CHUNKER_TRY(parts.index,
               Index::open(store::fresh_index(directory / "index"), Index::Access::write));
   Losses losses(parts, report, on_problem);
@@ -153,13 +203,17 @@ Result<void> look_for_losses(const std::filesystem::path& directory,
     if (!compared && compared.error().code != ErrorCode::store_corrupt) return compared;
   }
   CHUNKER_TRY_VOID(parts.index->forget_nameless());
-  return losses.check_nars(hash.has_value());
+  return losses.check_nars(store.hash.has_value());
 }
 
 Result<RebuildReport> rebuild(const std::filesystem::path& directory, const OnProblem& on_problem) {
   CHUNKER_TRY(const auto description, store::read_description(directory));
   CHUNKER_TRY(const auto lock, resource::FileLock::try_exclusive(directory / "lock"));
   const auto index = directory / "index";
+  if (auto salvaged = salvage_unreadable(directory, description); !salvaged) {
+    // The old index itself may be damaged.
+    if (!store::is_damage(salvaged.error().code)) return std::unexpected(salvaged.error());
+  }
   store::LocalBlobStore blobs(directory);
   CHUNKER_TRY(auto report, store::make_fresh_index(blobs, index, on_problem));
   CHUNKER_TRY_VOID(look_for_losses(directory, description, report, on_problem));

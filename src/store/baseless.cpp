@@ -4,6 +4,7 @@
 
 #include "base/try.hpp"
 #include "store/pack_walk.hpp"
+#include "store/salvage.hpp"
 
 namespace chunker::store {
 namespace {
@@ -44,7 +45,10 @@ class BaselessSearch {
     CHUNKER_TRY(const auto pack, key ? index_.pack(*key) : std::nullopt);
     if (!pack) return std::vector<Digest>{};
     const auto directory = read_pack_directory(blobs_, pack->key, pack->blob_bytes);
-    if (!directory) return std::vector<Digest>{};
+    if (!directory) {
+      CHUNKER_TRY_VOID(unless_damaged(directory.error()));
+      return std::vector<Digest>{};
+    }
     for (const auto& [delta, payload_offset] : delta_frames(*directory)) {
       if (payload_offset == location.payload_offset) return delta.base;
     }

@@ -214,9 +214,12 @@ Result<void> reconcile(Store::Parts& parts) {
     CHUNKER_TRY_VOID(keep_readable(*parts.blobs, blob, unknown, {}));
   }
   CHUNKER_TRY(const std::uint64_t highest, parts.index->highest_sequence());
-  const bool came_back = !unknown.empty() && std::ranges::min(unknown, before).sequence <= highest;
-  // What is newer first: what is salvaged below must come behind it.
-  if (!unknown.empty() && !came_back) CHUNKER_TRY_VOID(take_in(parts, std::move(unknown)));
+  const auto returned = std::ranges::partition(
+      unknown, [highest](const ReadablePack& pack) { return pack.sequence > highest; });
+  const bool came_back = !returned.empty();
+  unknown.erase(returned.begin(), returned.end());
+  // What is newer first: what is salvaged below must come behind it, and know of it.
+  if (!unknown.empty()) CHUNKER_TRY_VOID(take_in(parts, std::move(unknown)));
   if (!difference.missing.empty()) {
     CHUNKER_TRY(const Salvaged salvaged, salvage(parts, difference.missing, Elsewhere::skip));
     CHUNKER_TRY(const auto going, numbers_of(*parts.index, salvaged.packs));

@@ -15,17 +15,11 @@
 namespace chunker::store {
 namespace {
 
-/// What is damaged or gone is passed over; other errors are not.
-Result<void> unless_damaged(const Error& error) {
-  if (error.code == ErrorCode::store_not_found || is_damage(error.code)) return {};
-  return std::unexpected(error);
-}
-
 class Salvage {
  public:
   explicit Salvage(Store::Parts& parts) : parts_(parts), rewriter_(parts) {}
 
-  Result<Salvaged> run(std::span<const std::string> keys, Elsewhere elsewhere);
+  Result<Salvaged> run(std::span<const std::string> keys, Elsewhere elsewhere, Names names);
 
  private:
   Result<void> find_chunks();
@@ -37,6 +31,7 @@ class Salvage {
   Result<void> find_lost();
   Result<void> look_elsewhere();
   Result<void> look_into(const PackEntry& pack);
+  Result<void> keep_names();
   Result<void> keep_names(const std::string& key, std::uint64_t blob_bytes);
   Result<void> keep_removed_names();
   Result<void> keep(const NameRecord& name);
@@ -210,7 +205,17 @@ Result<void> Salvage::keep_removed_names() {
   });
 }
 
-Result<Salvaged> Salvage::run(std::span<const std::string> keys, Elsewhere elsewhere) {
+Result<void> Salvage::keep_names() {
+  for (const auto& [number, pack] : packs_) {
+    CHUNKER_TRY_VOID(keep_names(pack.key, pack.blob_bytes));
+  }
+  if (!keeps_all_names_) return {};
+  CHUNKER_TRY_VOID(
+      parts_.index->for_each_name([this](const NameRecord& name) { return keep(name); }));
+  return keep_removed_names();
+}
+
+Result<Salvaged> Salvage::run(std::span<const std::string> keys, Elsewhere elsewhere, Names names) {
   for (const std::string& key : keys) {
     CHUNKER_TRY(auto pack, parts_.index->pack(key));
     if (pack) packs_.emplace(pack->number, *std::move(pack));
@@ -220,14 +225,7 @@ Result<Salvaged> Salvage::run(std::span<const std::string> keys, Elsewhere elsew
     CHUNKER_TRY_VOID(copy_chunks());
     if (elsewhere == Elsewhere::look) CHUNKER_TRY_VOID(find_lost());
     CHUNKER_TRY_VOID(copy_manifests());
-    for (const auto& [number, pack] : packs_) {
-      CHUNKER_TRY_VOID(keep_names(pack.key, pack.blob_bytes));
-    }
-    if (keeps_all_names_) {
-      CHUNKER_TRY_VOID(
-          parts_.index->for_each_name([this](const NameRecord& name) { return keep(name); }));
-      CHUNKER_TRY_VOID(keep_removed_names());
-    }
+    if (names == Names::keep) CHUNKER_TRY_VOID(keep_names());
     CHUNKER_TRY_VOID(rewriter_.close());
   }
   Salvaged salvaged{chunks_copied_, {lost_.begin(), lost_.end()}, {}};
@@ -246,9 +244,14 @@ bool is_damage(ErrorCode code) noexcept {
          code == ErrorCode::store_chunk_missing;
 }
 
+Result<void> unless_damaged(const Error& error) {
+  if (error.code == ErrorCode::store_not_found || is_damage(error.code)) return {};
+  return std::unexpected(error);
+}
+
 Result<Salvaged> salvage(Store::Parts& parts, std::span<const std::string> keys,
-                         Elsewhere elsewhere) {
-  return Salvage(parts).run(keys, elsewhere);
+                         Elsewhere elsewhere, Names names) {
+  return Salvage(parts).run(keys, elsewhere, names);
 }
 
 }  // namespace chunker::store

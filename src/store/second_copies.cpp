@@ -4,6 +4,7 @@
 
 #include "base/try.hpp"
 #include "store/pack_walk.hpp"
+#include "store/salvage.hpp"
 
 namespace chunker::store {
 namespace {
@@ -29,7 +30,7 @@ class SecondCopies {
   Result<void> look_into(const PackEntry& pack) {
     if (going_.contains(pack.number)) return {};
     const auto directory = read_pack_directory(blobs_, pack.key, pack.blob_bytes);
-    if (!directory) return {};
+    if (!directory) return unless_damaged(directory.error());
     for (const auto& [record, payload_offset] : PackWalk(*directory)) {
       if (const auto* frame = std::get_if<FrameRecord>(&record)) {
         for (const LocatedChunk& chunk : chunks_of(*frame, pack.number, payload_offset)) {

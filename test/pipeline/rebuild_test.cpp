@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "pipeline/store_fixture.hpp"
 #include "store/parts.hpp"
@@ -134,6 +135,83 @@ TEST_F(Rebuild, AWriterFindsWhatComesBackWhileOthersGo) {
   }
   EXPECT_EQ(report->nars_damaged + whole, 3U);
   EXPECT_LT(whole, 3U);
+}
+
+// The last pack is the one of the removal.
+TEST_F(Rebuild, WhatWasRemovedStaysRemovedWhenTheRemovalIsLost) {
+  for (const bool is_gone : {false, true}) {
+    const auto before = packs();
+    {
+      auto store = open();
+      ASSERT_OK(store);
+      ASSERT_OK(store->remove(std::vector<std::string>{is_gone ? "a.nar" : "b.nar"}));
+    }
+    const auto after = packs();
+    const auto removal = std::ranges::find_if(after, [&before](const auto& pack) {
+      return std::ranges::find(before, pack) == before.end();
+    });
+    ASSERT_NE(removal, after.end());
+    if (is_gone) {
+      std::filesystem::remove(*removal);
+    } else {
+      test::write_file(*removal, std::string(std::filesystem::file_size(*removal), 'x'));
+    }
+    EXPECT_EQ(rebuild().nars, is_gone ? 1U : 2U);
+    rebuild();
+    auto store = open(StoreAccess::read);
+    ASSERT_OK(store);
+    EXPECT_FALSE(store->find("b.nar"));
+    EXPECT_EQ(store->find("a.nar").has_value(), !is_gone);
+    EXPECT_TRUE(give_back(*store, "c.nar").value_or("") == nars_.at("c.nar"));
+  }
+}
+
+TEST_F(Rebuild, WhatLiesInAPackWhoseDirectoryIsDamagedIsSaved) {
+  for (const auto& pack : packs()) {
+    std::string bytes = test::read_file(pack);
+    bytes[bytes.size() - 70] ^= 1;
+    test::write_file(pack, bytes);
+  }
+  const auto report = rebuild();
+  EXPECT_GT(report.packs_damaged, 0U);
+  EXPECT_EQ(report.nars_damaged, 0U);
+  EXPECT_EQ(report.nars, 3U);
+  EXPECT_EQ(restorable().size(), 3U);
+}
+
+// A power cut took the last step from the index, a pack is back that it had forgotten, and another is gone.
+TEST_F(Rebuild, AWriterWhoseIndexIsBehindUndoesNothing) {
+  const auto index = store_path() / "index";
+  const auto all = packs();
+  const std::string came_back = test::read_file(all[0]);
+  std::filesystem::remove(all[0]);
+  ASSERT_OK(open());
+  const auto kept = directory_.path() / "kept";
+  std::filesystem::copy(index, kept, std::filesystem::copy_options::recursive);
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    ASSERT_OK(store->remove(std::vector<std::string>{"a.nar"}));
+    ASSERT_OK(take_in(*store, {{"b.nar", nars_.at("c.nar")}}));
+  }
+  std::filesystem::remove_all(index);
+  std::filesystem::rename(kept, index);
+  test::write_file(all[0], came_back);
+  std::filesystem::remove(all[2]);
+  ASSERT_OK(open());
+  auto store = open(StoreAccess::read);
+  ASSERT_OK(store);
+  EXPECT_FALSE(store->find("a.nar"));
+  const auto b = store->find("b.nar");
+  const auto c = store->find("c.nar");
+  ASSERT_OK(b);
+  ASSERT_OK(c);
+  EXPECT_EQ(b->nar_sha256, c->nar_sha256);
+  std::set<std::uint64_t> sequences;
+  ASSERT_OK(store->parts().index->for_each_pack([&](const store::PackEntry& pack) -> Result<void> {
+    EXPECT_TRUE(sequences.insert(pack.sequence).second) << pack.sequence;
+    return {};
+  }));
 }
 
 // The new index numbers the packs anew: what a reader remembers of the old numbers stays that reader's own.
