@@ -14,6 +14,7 @@
 #include "cli/flags.hpp"
 #include "pipeline/input.hpp"
 #include "resource/file.hpp"
+#include "resource/replacement.hpp"
 #include "store/parts.hpp"
 
 namespace chunker::cli {
@@ -33,28 +34,36 @@ bool is_whole(const Store& store, const Digest& nar_sha256) {
   return found && std::ranges::all_of(*found, [](const auto& one) { return one.has_value(); });
 }
 
+/// With its first line at once: an empty file is somebody else's, a lock maybe, and not one that was begun.
+Result<void> begin(const std::string& path) {
+  CHUNKER_TRY(auto file, resource::Replacement::begin(path));
+  CHUNKER_TRY_VOID(file.append(bytes_of(kHeader)));
+  return file.commit();
+}
+
 }  // namespace
 
 Result<Checkpoint> Checkpoint::open(const std::string& path) {
   Checkpoint checkpoint(path);
-  CHUNKER_TRY(const bool has_lines, checkpoint.read());
+  CHUNKER_TRY(const bool was_there, checkpoint.read());
+  if (!was_there) CHUNKER_TRY_VOID(begin(path));
   errno = 0;
-  checkpoint.file_.open(path, std::ios::binary | (has_lines ? std::ios::app : std::ios::trunc));
+  checkpoint.file_.open(path, std::ios::binary | std::ios::app);
   if (!checkpoint.file_) {
     return std::unexpected(resource::system_error(errno, "cannot write the checkpoint", path));
   }
   // The last line may have been cut off.
-  CHUNKER_TRY_VOID(checkpoint.write(has_lines ? "\n" : kHeader));
+  if (was_there) CHUNKER_TRY_VOID(checkpoint.write("\n"));
   return checkpoint;
 }
 
 Result<bool> Checkpoint::read() {
   std::error_code unknown;
-  const fs::file_status status = fs::status(path_, unknown);
+  const fs::file_status status = fs::symlink_status(path_, unknown);
   if (!fs::exists(status)) return false;
-  // Anything else would be removed in the end, or waited for.
+  // Anything else would be removed in the end, or waited for; of a link, the link and not the file.
   if (!fs::is_regular_file(status)) {
-    return std::unexpected(usage_error("a checkpoint must be a file", path_));
+    return std::unexpected(usage_error("a checkpoint must be a file, and no link to one", path_));
   }
   errno = 0;
   std::ifstream old(path_, std::ios::binary);
@@ -64,8 +73,6 @@ Result<bool> Checkpoint::read() {
   std::string header(kHeader.size(), '\0');
   old.read(header.data(), static_cast<std::streamsize>(header.size()));
   header.resize(static_cast<std::size_t>(old.gcount()));
-  // Whoever began it may have been stopped inside its first line.
-  if (header != kHeader && kHeader.starts_with(header)) return false;
   if (header != kHeader) {
     return std::unexpected(usage_error("this file is no checkpoint of chunker", path_));
   }

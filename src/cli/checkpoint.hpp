@@ -18,7 +18,7 @@ namespace chunker::cli {
 /// make chunker skip what it does not have. The time is that of the inode, which nobody can set back.
 /// Owns:    the open file and what it said.
 /// Threads: movable.
-/// Errors:  io_* when it cannot be opened or written; invalid_argument for what is no checkpoint.
+/// Errors:  io_* when it cannot be opened or written; invalid_argument for what is no checkpoint, or a link.
 /// Cost:    about 150 bytes and one look at the file system per NAR file, and reading the manifest of
 ///          one that is skipped.
 class Checkpoint {
@@ -46,7 +46,7 @@ class Checkpoint {
   };
 
   explicit Checkpoint(std::string path) : path_(std::move(path)) {}
-  /// False if there is nothing to go on from.
+  /// False if there is no such file.
   [[nodiscard]] Result<bool> read();
   void read_line(const std::string& line);
   /// At the end of the file. Errors: io_*.

@@ -203,7 +203,8 @@ void add_ingest(CLI::App& program, Session& session) {
   add_memory_limit(command, session);
   add_quota(command, flags->quota);
   add_text(command, "--checkpoint", flags->checkpoint, "FILE",
-           "Remember in FILE what is stored, to go on from there");
+           "Remember in FILE what is stored, to go on from there")
+      ->check([](const std::string& file) { return file.empty() ? "needs a name" : ""; });
   flags->compression.add_to(command);
   flags->recipe.add_to(command);
   flags->references.add_to(command);

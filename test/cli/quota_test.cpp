@@ -149,13 +149,44 @@ TEST_F(CliQuota, WhatIsNoCheckpointIsLeftAlone) {
   EXPECT_TRUE(fs::is_symlink(path("device"))) << "it was removed";
 }
 
-TEST_F(CliQuota, ACheckpointThatWasCutOffInItsFirstLineIsBegunAnew) {
-  const auto names = add_nars(3);
-  write_file(path("to-do"), "chunker check");
+TEST_F(CliQuota, AnEmptyFileIsNoCheckpoint) {
+  add_nars(2);
+  ingest("n0.nar");
+  for (const std::string& file : {store() + "/lock", path("empty").string()}) {
+    std::ofstream(file, std::ios::app).close();
+    ASSERT_EQ(fs::file_size(file), 0U);
+    const Outcome run = on_store({"ingest", "--checkpoint", file, "n1.nar"});
+    EXPECT_EQ(run.exit, 2);
+    EXPECT_NE(run.err.find("is no checkpoint"), std::string::npos) << run.err;
+    EXPECT_TRUE(fs::exists(file)) << file;
+    EXPECT_EQ(fs::file_size(file), 0U) << file;
+  }
+  EXPECT_EQ(listed().size(), 1U);
+}
+
+TEST_F(CliQuota, ALinkIsNoCheckpoint) {
+  const auto names = add_nars(4);
   EXPECT_EQ(ingest_a_while(names).exit, 75);
-  const Outcome rest = ingest_a_while(names, "1000");
-  EXPECT_EQ(rest.exit, 0) << rest.err;
-  EXPECT_GT(object_of_kind(rest.out, "summary").at("skipped"), 0);
+  const std::string before = read_file(path("to-do"));
+  fs::create_symlink("to-do", path("link"));
+  fs::create_symlink("nowhere", path("dangling"));
+  for (const char* link : {"link", "dangling"}) {
+    EXPECT_EQ(on_store({"ingest", "--checkpoint", link, "n0.nar"}).exit, 2);
+    EXPECT_TRUE(fs::is_symlink(path(link))) << "it was removed";
+  }
+  EXPECT_EQ(read_file(path("to-do")), before);
+  EXPECT_FALSE(fs::exists(path("nowhere")));
+}
+
+TEST_F(CliQuota, ACheckpointIsThereWithItsFirstLineOrNotAtAll) {
+  add_nars(1);
+  const auto before = std::distance(fs::directory_iterator(directory_.path()), {});
+  const Outcome run =
+      on_store({"ingest", "--checkpoint", "to-do", "n0.nar"}, {.limits = {{RLIMIT_FSIZE, 10}}});
+  EXPECT_EQ(run.exit, 75) << run.err;
+  EXPECT_FALSE(fs::exists(path("to-do")));
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_.path()), {}), before)
+      << "nor half of one";
 }
 
 TEST_F(CliQuota, ACheckpointThatCannotBeWrittenIsToldAndStopsNothing) {
