@@ -7,6 +7,7 @@
 
 #include "base/try.hpp"
 #include "cli/flags.hpp"
+#include "codec/builtin.hpp"
 #include "pipeline/frame_compressor.hpp"
 
 namespace chunker::cli {
@@ -23,11 +24,13 @@ void CompressionFlags::add_to(CLI::App& command) {
       ->group(group);
   command.add_option("--zstd-level", zstd_level, "zstd's level if balanced, -7 to 22 (3)")
       ->option_text("LEVEL")
+      ->check(CLI::Range(codec::kZstdLevelMin, codec::kZstdLevelMax))
       ->group(group);
   command
       .add_option("--min-ratio-threshold", options.min_ratio_threshold,
                   "Keep as it is what compresses to more than this share (0.95)")
       ->option_text("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   command
       .add_option("--max-compression-time-ms", options.max_compression_time_ms,

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 
 #include "base/try.hpp"
@@ -107,6 +108,10 @@ void print_report(const GcReport& report, Console& console) {
 }
 
 Result<void> collect(const GcFlags& flags, Console& console) {
+  // CLI::Range lets through what is no number at all.
+  if (std::isnan(flags.garbage_min_percent)) {
+    return std::unexpected(usage_error("--garbage-min is from 0 to 100", "nan"));
+  }
   CHUNKER_TRY(Store store, Store::open(flags.store, {.access = StoreAccess::write}));
   const GcOptions options{
       .garbage_min = flags.garbage_min_percent / 100,

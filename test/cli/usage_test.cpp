@@ -70,9 +70,14 @@ TEST_F(CliUsage, WhatCannotBeMeantExitsWithTwoAndPointsToHelp) {
       {"ingest", "--store", "s", "--threads", "many", "x"},
       {"ingest", "--store", "s", "--strategy", "slowest", "x"},
       {"ingest", "--store", "s", "--zstd-level", "23", "x"},
+      {"ingest", "--store", "s", "--zstd-level", "", "x"},
+      {"ingest", "--store", "s", "--min-ratio-threshold", "", "x"},
+      {"ingest", "--store", "s", "--checkpoint", "", "x"},
       {"ingest", "--store", "s", "--zstd-level", "9", "--strategy", "fastest", "x"},
       {"ingest", "--store", "s", "--algorithm", "magic", "x"},
       {"gc", "--store", "s", "--garbage-min", "101"},
+      {"gc", "--store", "s", "--garbage-min", "nan"},
+      {"gc", "--store", "s", "--garbage-min", ""},
       {"remove", "--store", "s"},
       {"nar"},
       {"nar", "unpack", "x"},
@@ -85,6 +90,14 @@ TEST_F(CliUsage, WhatCannotBeMeantExitsWithTwoAndPointsToHelp) {
     EXPECT_EQ(outcome.out, "");
     EXPECT_TRUE(outcome.err.starts_with("chunker: ")) << outcome.err;
     EXPECT_NE(outcome.err.find("--help"), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(CliUsage, ALevelOutOfRangeIsToldTheRange) {
+  for (const char* level : {"23", "-8"}) {
+    const Outcome outcome = chunker({"ingest", "--store", "s", "--zstd-level", level, "x"});
+    EXPECT_NE(outcome.err.find("--zstd-level"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("-7 to 22"), std::string::npos) << outcome.err;
   }
 }
 
