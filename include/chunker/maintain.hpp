@@ -99,7 +99,7 @@ inline constexpr Threads threads_of<VerifyReport> = Threads::shared;
 /// mended, and names every NAR that is to be ingested again; nothing more needs doing to be healed. With a time limit
 /// in its quota it may end early, and the report says what it did not look at; the next call begins at the beginning.
 /// Errors:  only those that make checking impossible, invalid_argument for the quota; problems found go to `on_problem`. With `repair`
-///          also io_* and store_*, store_locked if readers of other processes do not leave: nothing is lost
+///          also io_*, codec_*, store_*, store_locked if readers of other processes do not leave: nothing is lost
 ///          then, and it can be run again.
 /// Cost:    memory of about 200 bytes per pack or chunk object, and 50 per damaged chunk.
 [[nodiscard]] Result<VerifyReport> verify(const Store& store, const VerifyOptions& options,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "store/salvage.hpp"
 
 namespace chunker::pipeline {
 
@@ -10,7 +11,11 @@ void Findings::problem(Error error) {
   const base::Lock lock(mutex_);
   // What may be gone later says nothing about the store: no descriptor left, no memory. Nor does what the caller's
   // functions throw.
-  if (retry(error.code) != Retry::never || error.code == ErrorCode::internal) {
+  bool hinders = retry(error.code) != Retry::never || error.code == ErrorCode::internal;
+  // A repair must know all that is damaged; what cannot be read may be good.
+  hinders |=
+      options_.repair && error.code != ErrorCode::store_not_found && !store::is_damage(error.code);
+  if (hinders) {
     if (!hindrance_) hindrance_ = std::move(error);
     return;
   }

@@ -12,6 +12,7 @@
 #include "store/manifest_reader.hpp"
 #include "store/pack_walk.hpp"
 #include "store/parts.hpp"
+#include "store/salvage.hpp"
 
 // Verify's second half: whether what is needed is among what was found to be sound.
 namespace chunker::pipeline {
@@ -142,7 +143,7 @@ void UseChecks::damaged_nar(const std::string& name, Error error) {
     error.code = ErrorCode::store_chunk_missing;
     error.what = "the NAR's manifest is lost";
   }
-  if (options_.repair && retry(error.code) == Retry::never) {
+  if (options_.repair && store::is_damage(error.code)) {
     error.what = "ingest this NAR again: what it needs is damaged or gone";
   }
   findings_.problem(std::move(error).within(name));

@@ -256,11 +256,36 @@ TEST_F(Repair, APackOfALaterVersionStays) {
   fill();
   const auto pack = packs().front();
   flip(pack, kVersionByte);
-  const auto repaired = repair();
-  ASSERT_OK(repaired);
-  EXPECT_GT(repaired->report.problems, 0U);
-  EXPECT_EQ(repaired->report.packs_set_aside, 0U);
+  EXPECT_EQ(repair().error().code, ErrorCode::store_version);
   EXPECT_TRUE(std::filesystem::exists(pack));
+}
+
+TEST_F(Repair, WhatCannotBeReadAndMayBeGoodEndsIt) {
+  for (const auto code : {ErrorCode::io_permission, ErrorCode::io_failed,
+                          ErrorCode::codec_unavailable, ErrorCode::io_unavailable}) {
+    fill();
+    const auto before = packs();
+    flip(before.front(), 5000);
+    {
+      auto store = open();
+      ASSERT_OK(store);
+      auto& blobs = store->parts().blobs;
+      const std::string key = std::filesystem::relative(before.back(), store_path());
+      blobs = std::make_unique<store::FailingBlobStore>(
+          std::move(blobs), [&](const store::BlobCall& call) -> std::optional<store::Fault> {
+            if (call.operation != BlobOperation::read || call.key != key) return std::nullopt;
+            return store::Fault{FaultKind::refused, {code, "not today"}};
+          });
+      const auto found = look(*store, true);
+      ASSERT_FALSE(found) << name(code) << " was taken for damage";
+      EXPECT_EQ(found.error().code, code);
+    }
+    EXPECT_EQ(packs(), before);
+    EXPECT_FALSE(std::filesystem::exists(store_path() / "damaged"));
+    const auto repaired = repair();
+    ASSERT_OK(repaired);
+    EXPECT_EQ(repaired->report.packs_set_aside, 1U);
+  }
 }
 
 TEST_F(Repair, NeedsEveryByteAndWriteAccess) {
