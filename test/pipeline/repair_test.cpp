@@ -265,7 +265,8 @@ TEST_F(Repair, WhatCannotBeReadAndMayBeGoodEndsIt) {
                           ErrorCode::codec_unavailable, ErrorCode::io_unavailable}) {
     fill();
     const auto before = packs();
-    flip(before.front(), 5000);
+    const bool damaged = code == ErrorCode::io_failed;  // Else nothing but what cannot be read.
+    if (damaged) flip(before.front(), 5000);
     {
       auto store = open();
       ASSERT_OK(store);
@@ -284,7 +285,7 @@ TEST_F(Repair, WhatCannotBeReadAndMayBeGoodEndsIt) {
     EXPECT_FALSE(std::filesystem::exists(store_path() / "damaged"));
     const auto repaired = repair();
     ASSERT_OK(repaired);
-    EXPECT_EQ(repaired->report.packs_set_aside, 1U);
+    EXPECT_EQ(repaired->report.packs_set_aside, damaged ? 1U : 0U);
   }
 }
 
