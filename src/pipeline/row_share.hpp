@@ -28,12 +28,14 @@ class Rows {
   /// A row has run out of work for good.
   void end_one() noexcept { --running_; }
 
-  /// How much a row may have under way.
-  [[nodiscard]] std::size_t share(std::size_t least, std::size_t most) const noexcept {
+  /// How much a row may have under way. One that has given back its place asks as if it had one.
+  [[nodiscard]] std::size_t share(std::size_t least, std::size_t most,
+                                  bool has_place) const noexcept {
     if (cpu_ == nullptr || !cpu_->is_eased()) {
       return std::max(least, most / std::max<std::size_t>(running_, 1));
     }
-    return std::max<std::size_t>(1, places() / std::max<std::size_t>(at_work_, 1));
+    const std::size_t at_work = at_work_ + (has_place ? 0 : 1);
+    return std::max<std::size_t>(1, places() / std::max<std::size_t>(at_work, 1));
   }
   [[nodiscard]] bool is_crowded() const noexcept { return at_work_ > places(); }
 
@@ -89,7 +91,7 @@ class RowShare {
   void run(const RunStages& run_stages) {
     do {
       place_.emplace(rows_);
-      now_ = rows_.share(least_, most_);
+      now_ = rows_.share(least_, most_, true);
       changes_ = false;
       run_stages(now_);
       place_.reset();
@@ -100,7 +102,7 @@ class RowShare {
   /// meanwhile, so that it keeps no other row waiting.
   [[nodiscard]] bool changes(bool may_wait = false) noexcept {
     if (may_wait) place_.reset();
-    const std::size_t share = rows_.share(least_, most_);
+    const std::size_t share = rows_.share(least_, most_, place_.has_value());
     const bool is_out_of_place = place_ ? rows_.is_crowded() : !may_wait;
     return changes_ = is_out_of_place || share < now_ || share >= 2 * now_;
   }

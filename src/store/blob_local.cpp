@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/try.hpp"
+#include "resource/descriptors.hpp"
 
 namespace chunker::store {
 namespace {
@@ -95,7 +96,9 @@ class LocalBlobStore::Writer final : public BlobWriter {
 };
 
 LocalBlobStore::LocalBlobStore(fs::path root)
-    : root_(std::move(root)), open_files_(kOpenFilesMax) {}
+    : root_(std::move(root)),
+      // Where descriptors are few, others need them more.
+      open_files_(std::min(kOpenFilesMax, resource::descriptors_left() / 4)) {}
 
 Result<std::unique_ptr<BlobWriter>> LocalBlobStore::create() {
   const fs::path directory = root_ / kTemporary;

@@ -16,7 +16,7 @@ namespace chunker::store {
 
 /// Blobs as files under one directory, at the path that is their key (doc/format/store.md). Unfinished
 /// ones are in its tmp/. Files whose paths are no keys, and symlinks, are left alone.
-/// Owns:    up to 64 descriptors of blobs that were read lately.
+/// Owns:    up to 64 descriptors of blobs that were read lately, and no more than a quarter of those that are left.
 /// Threads: shared.
 /// Errors:  those of BlobStore, with the path as context. A full device leaves nothing behind.
 /// Cost:    a read is one system call once the blob is open; a commit is two syncs and a rename. Small parts of a

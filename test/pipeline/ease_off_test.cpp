@@ -20,6 +20,7 @@
 #include "pipeline/file_chunks.hpp"
 #include "pipeline/ingest_stages.hpp"
 #include "pipeline/restore_stages.hpp"
+#include "pipeline/row_share.hpp"
 #include "pipeline/store_fixture.hpp"
 #include "pipeline/workers.hpp"
 #include "store/writer.hpp"
@@ -261,6 +262,27 @@ TEST_F(EaseOff, R12_3_OneLargeFileOfABatchIsCutByFewerThreadsForATime) {
   watch.expect_fewer_for_a_time();
   EXPECT_EQ(found.digests, expected.digests);
   EXPECT_EQ(found.extents, expected.extents);
+}
+
+// It has given back its place, so that nobody waits for it; its share is still that of a row among the others.
+TEST(RowShare, R12_3_UnderPressureWhatMayWaitForItsInputComesToReadIt) {
+  MadeUpScheduler scheduler;
+  scheduler.pressure = true;
+  CpuUse use({.ease_off = true}, kThreads, [&] { return scheduler.times(); });
+  use.spend(8 << 20);
+  ASSERT_LT(use.threads_allowed(), kThreads);
+  ASSERT_GT(use.threads_allowed(), 1U);
+  Rows rows(2, &use);
+  const Rows::Place another(rows);
+  RowShare pipe(2, std::size_t{2} * kThreads, rows);
+  int starts = 0;
+  int reads = 0;
+  pipe.run([&](std::size_t) {
+    ++starts;
+    while (starts < 1000 && reads < 3 && !pipe.changes(true)) ++reads;
+  });
+  EXPECT_EQ(reads, 3);
+  EXPECT_LT(starts, 3);
 }
 
 TEST_F(EaseOff, R12_3_UnderPressureAnIdlePipeKeepsNobodyWaiting) {

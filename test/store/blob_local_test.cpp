@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "resource/descriptors.hpp"
+#include "support/lower_limit.hpp"
 #include "support/temporary_directory.hpp"
 
 // What only blobs in a directory can get wrong; the rest is blob_contract_test.cpp.
@@ -122,6 +124,16 @@ TEST_F(LocalBlobs, MoreBlobsThanDescriptorsAreReadable) {
   }
   const auto open_after = std::distance(fs::directory_iterator("/proc/self/fd"), {});
   EXPECT_LE(open_after - open_before, static_cast<std::ptrdiff_t>(LocalBlobStore::kOpenFilesMax));
+}
+
+TEST_F(LocalBlobs, R11_2_WhereDescriptorsAreFewMostAreLeftToOthers) {
+  for (int i = 0; i < 40; ++i) plant("p/" + std::to_string(i), "x");
+  const test::LowerLimit known(RLIMIT_NOFILE, 1000);
+  const test::LowerLimit few(RLIMIT_NOFILE, 1000 - resource::descriptors_left() + 24);
+  LocalBlobStore blobs(root());
+  std::byte byte{};
+  for (int i = 0; i < 40; ++i) EXPECT_TRUE(blobs.read("p/" + std::to_string(i), 0, {&byte, 1}));
+  EXPECT_GE(resource::descriptors_left(), 18U);
 }
 
 TEST_F(LocalBlobs, ATruncatedBlobIsCorrupt) {
