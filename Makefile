@@ -1,6 +1,6 @@
 # The commands that people type; each does all its own set-up. What they do is in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage asan tsan fuzz soak bench format check-format install clean
+.PHONY: help demo test test-aarch64 coverage asan tsan fuzz soak bench format check-format install clean
 
 SECONDS ?= 60
 unexport SECONDS  # bash would count on from there.
@@ -9,7 +9,7 @@ RUNS ?= 3
 PREFIX ?= /usr/local
 
 help: ## Shows this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Installs what is needed, builds, and takes real files through a store and back
 	@tools/install-dependencies.sh build
@@ -21,6 +21,10 @@ test: ## Installs what is needed, builds, and runs every test
 	@tools/build.sh dev
 	@tools/test.sh dev
 	@tools/check_requirements.py --build build/dev
+
+test-aarch64: ## Cross-builds for Arm and tests kernels, golden vectors and the program under qemu
+	@tools/install-dependencies.sh aarch64
+	@tools/test_aarch64.sh
 
 coverage: ## Prints line coverage of src/ and include/, and fails below 90 %
 	@tools/install-dependencies.sh build test coverage
@@ -47,7 +51,7 @@ soak: ## Does anything to stores and kills the program at random, for MINUTES=30
 	@tools/build.sh release
 	@test/cli/soak.py build/release/bin/chunker --minutes $(MINUTES)
 
-bench: ## Compares with borg, restic and casync on the files in CORPUS=DIR, RUNS=3 times
+bench: ## Compares with borg, restic, casync, bup and hashers on the files in CORPUS=DIR, RUNS=3 times
 	@tools/install-dependencies.sh build bench
 	@tools/build.sh release
 	@bench/peers.sh "$(CORPUS)" $(RUNS)

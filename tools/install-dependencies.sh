@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet; without network that is fine
 # as long as nothing is missing.
-# usage: tools/install-dependencies.sh GROUP...      groups: build test coverage clang tsan bench
+# usage: tools/install-dependencies.sh GROUP...      groups: build test coverage clang tsan aarch64 bench
 set -euo pipefail
 
 packages_of() {
@@ -13,8 +13,10 @@ packages_of() {
     coverage) echo gcovr ;;
     clang) echo clang-19 clang-format-19 libclang-rt-19-dev ;;
     tsan) echo dpkg-dev debian-archive-keyring ;;
-    bench) echo borgbackup restic casync zpaq time python3 ;;
-    *) echo "install-dependencies.sh: no group '$1'; groups: build test coverage clang tsan bench" >&2
+    aarch64) echo cmake ninja-build pkg-config python3 g++-aarch64-linux-gnu qemu-user librust-blake3-dev \
+      debian-archive-keyring ;;
+    bench) echo borgbackup restic casync zpaq bup b3sum openssl time python3 ;;
+    *) echo "install-dependencies.sh: no group '$1'; groups: build test coverage clang tsan aarch64 bench" >&2
       exit 2 ;;
   esac
 }

@@ -41,4 +41,8 @@ std::size_t scan_scalar(const GearTables& tables, const GearMasks& masks, const 
 std::size_t scan_vbmi(const GearTables& tables, const GearMasks& masks, const std::uint8_t* data,
                       std::size_t size, std::size_t center, std::uint64_t& hash) noexcept;
 
+/// For aarch64, and only in builds for it.
+std::size_t scan_neon(const GearTables& tables, const GearMasks& masks, const std::uint8_t* data,
+                      std::size_t size, std::size_t center, std::uint64_t& hash) noexcept;
+
 }  // namespace chunker::cut

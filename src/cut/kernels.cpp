@@ -13,6 +13,8 @@ bool runs_anywhere(const base::CpuFeatures&) noexcept { return true; }
 
 #if CHUNKER_WITH_AVX512
 bool has_vbmi(const base::CpuFeatures& cpu) noexcept { return cpu.avx512_vbmi; }
+#elif defined(__aarch64__)
+bool has_neon(const base::CpuFeatures& cpu) noexcept { return cpu.neon; }
 #endif
 
 // A later kernel is faster wherever it runs at all (bench/RESULTS.md).
@@ -20,11 +22,13 @@ constexpr CutKernel kKernels[] = {
     {"scalar", scan_scalar, runs_anywhere},
 #if CHUNKER_WITH_AVX512
     {"avx512_vbmi", scan_vbmi, has_vbmi},
+#elif defined(__aarch64__)
+    {"neon", scan_neon, has_neon},
 #endif
 };
 
 // Those of all builds, so that a name that is absent can be told from one that is wrong.
-constexpr std::string_view kNames[] = {"scalar", "avx512_vbmi"};
+constexpr std::string_view kNames[] = {"scalar", "avx512_vbmi", "neon"};
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 #if defined(__x86_64__)
 #include "hash/sha256_avx512.hpp"
 #include "hash/sha256_ni.hpp"
+#elif defined(__aarch64__)
+#include "hash/sha256_arm.hpp"
 #endif
 
 namespace chunker::hash {
@@ -14,6 +16,8 @@ namespace {
 #if defined(__x86_64__)
 // AVX for the three-operand forms (sha256_ni.cpp).
 bool has_sha_ni(const base::CpuFeatures& cpu) noexcept { return cpu.sha_ni && cpu.avx2; }
+#elif defined(__aarch64__)
+bool has_arm_sha2(const base::CpuFeatures& cpu) noexcept { return cpu.arm_sha2; }
 #endif
 #if defined(CHUNKER_WITH_AVX512)
 bool has_both(const base::CpuFeatures& cpu) noexcept { return has_sha_ni(cpu) && cpu.avx512; }
@@ -32,6 +36,12 @@ std::span<const Sha256Kernel> sha256_kernels() noexcept {
 #if defined(CHUNKER_WITH_AVX512)
       {"avx512_sixteen", 16, 11, sha256_avx512_sixteen, has_both},
 #endif
+  };
+  return kAll;
+#elif defined(__aarch64__)
+  static constexpr Sha256Kernel kAll[] = {
+      {"arm_sha2_one", 1, 1, sha256_arm_one, has_arm_sha2},
+      {"arm_sha2_two", 2, 2, sha256_arm_two, has_arm_sha2},
   };
   return kAll;
 #else

@@ -2,6 +2,8 @@
 
 #include <immintrin.h>
 
+#include "hash/sha256_interleaved.hpp"
+
 // A SHA-256 is one long chain: each pair of rounds waits for the pair before, four cycles, while the unit that
 // computes it could begin another every second cycle. Independent messages fill the gaps, so four side by side
 // take little longer than one.
@@ -12,8 +14,6 @@
 namespace chunker::hash {
 namespace {
 
-#define CHUNKER_SHA_NI [[gnu::target("sha,avx"), gnu::always_inline]] inline
-
 struct Lane {
   __m128i abef, cdgh;
   __m128i abef_before, cdgh_before;
@@ -21,18 +21,16 @@ struct Lane {
   const std::byte* next;
 };
 
-CHUNKER_SHA_NI Lane load(const Sha256Lane& from) {
+CHUNKER_SHA256_INLINE void load(const Sha256Lane& from, Lane& lane) {
   const __m128i abcd = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from.state));
   const __m128i efgh = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from.state + 4));
   const __m128i badc = _mm_shuffle_epi32(abcd, 0xB1), hgfe = _mm_shuffle_epi32(efgh, 0x1B);
-  Lane lane;
   lane.abef = _mm_alignr_epi8(badc, hgfe, 8);
   lane.cdgh = _mm_blend_epi16(hgfe, badc, 0xF0);
   lane.next = from.next;
-  return lane;
 }
 
-CHUNKER_SHA_NI void store(const Lane& lane, Sha256Lane& to) {
+CHUNKER_SHA256_INLINE void store(const Lane& lane, Sha256Lane& to) {
   const __m128i feba = _mm_shuffle_epi32(lane.abef, 0x1B),
                 dchg = _mm_shuffle_epi32(lane.cdgh, 0xB1);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to.state), _mm_blend_epi16(feba, dchg, 0xF0));
@@ -40,12 +38,12 @@ CHUNKER_SHA_NI void store(const Lane& lane, Sha256Lane& to) {
   to.next = lane.next;
 }
 
-CHUNKER_SHA_NI void begin_block(Lane& lane) {
+CHUNKER_SHA256_INLINE void begin_block(Lane& lane) {
   lane.abef_before = lane.abef;
   lane.cdgh_before = lane.cdgh;
 }
 
-CHUNKER_SHA_NI void end_block(Lane& lane) {
+CHUNKER_SHA256_INLINE void end_block(Lane& lane) {
   lane.abef = _mm_add_epi32(lane.abef, lane.abef_before);
   lane.cdgh = _mm_add_epi32(lane.cdgh, lane.cdgh_before);
   lane.next += kSha256BlockBytes;
@@ -53,7 +51,7 @@ CHUNKER_SHA_NI void end_block(Lane& lane) {
 
 // Rounds 4 * group to 4 * group + 3, and the part of the message schedule that can go with them. `group` is a
 // constant wherever this is inlined, so every condition and index disappears.
-CHUNKER_SHA_NI void four_rounds(Lane& lane, const int group) {
+CHUNKER_SHA256_INLINE void four_rounds(Lane& lane, const int group) {
   __m128i* const words = lane.words;
   const int here = group & 3, after = (group + 1) & 3, before = (group + 3) & 3;
   if (group < 4) {
@@ -73,76 +71,25 @@ CHUNKER_SHA_NI void four_rounds(Lane& lane, const int group) {
   if (group >= 1 && group < 13) words[before] = _mm_sha256msg1_epu32(words[before], words[here]);
 }
 
-struct Lanes {
-  Lane a, b, c, d;
-};
-
-CHUNKER_SHA_NI void four_rounds_of_all(Lanes& lanes, const int lane_count, const int group) {
-  four_rounds(lanes.a, group);
-  if (lane_count > 1) four_rounds(lanes.b, group);
-  if (lane_count > 2) four_rounds(lanes.c, group);
-  if (lane_count > 2) four_rounds(lanes.d, group);
-}
-
-CHUNKER_SHA_NI void block_of_all(Lanes& lanes, const int lane_count) {
-  begin_block(lanes.a);
-  if (lane_count > 1) begin_block(lanes.b);
-  if (lane_count > 2) begin_block(lanes.c);
-  if (lane_count > 2) begin_block(lanes.d);
-  four_rounds_of_all(lanes, lane_count, 0);
-  four_rounds_of_all(lanes, lane_count, 1);
-  four_rounds_of_all(lanes, lane_count, 2);
-  four_rounds_of_all(lanes, lane_count, 3);
-  four_rounds_of_all(lanes, lane_count, 4);
-  four_rounds_of_all(lanes, lane_count, 5);
-  four_rounds_of_all(lanes, lane_count, 6);
-  four_rounds_of_all(lanes, lane_count, 7);
-  four_rounds_of_all(lanes, lane_count, 8);
-  four_rounds_of_all(lanes, lane_count, 9);
-  four_rounds_of_all(lanes, lane_count, 10);
-  four_rounds_of_all(lanes, lane_count, 11);
-  four_rounds_of_all(lanes, lane_count, 12);
-  four_rounds_of_all(lanes, lane_count, 13);
-  four_rounds_of_all(lanes, lane_count, 14);
-  four_rounds_of_all(lanes, lane_count, 15);
-  end_block(lanes.a);
-  if (lane_count > 1) end_block(lanes.b);
-  if (lane_count > 2) end_block(lanes.c);
-  if (lane_count > 2) end_block(lanes.d);
-}
-
 }  // namespace
 
-[[gnu::target("sha,avx")]] void sha256_ni_four(Sha256Lane* const* lanes,
-                                               std::size_t block_count) noexcept {
-  // sha256rnds2 has no VEX form: registers that AVX code left wide slow it by a quarter.
-  _mm256_zeroupper();
-  Lanes all{load(*lanes[0]), load(*lanes[1]), load(*lanes[2]), load(*lanes[3])};
-  for (; block_count != 0; --block_count) block_of_all(all, 4);
-  store(all.a, *lanes[0]);
-  store(all.b, *lanes[1]);
-  store(all.c, *lanes[2]);
-  store(all.d, *lanes[3]);
-}
-
-[[gnu::target("sha,avx")]] void sha256_ni_two(Sha256Lane* const* lanes,
+// sha256rnds2 has no VEX form: registers that AVX code left wide slow it by a quarter, so they are cleared first.
+[[CHUNKER_SHA256_TARGET]] void sha256_ni_four(Sha256Lane* const* lanes,
                                               std::size_t block_count) noexcept {
   _mm256_zeroupper();
-  Lanes all;
-  all.a = load(*lanes[0]);
-  all.b = load(*lanes[1]);
-  for (; block_count != 0; --block_count) block_of_all(all, 2);
-  store(all.a, *lanes[0]);
-  store(all.b, *lanes[1]);
+  advance_interleaved<Lane>(lanes, block_count, 4);
 }
 
-[[gnu::target("sha,avx")]] void sha256_ni_one(Sha256Lane* const* lanes,
-                                              std::size_t block_count) noexcept {
+[[CHUNKER_SHA256_TARGET]] void sha256_ni_two(Sha256Lane* const* lanes,
+                                             std::size_t block_count) noexcept {
   _mm256_zeroupper();
-  Lanes all;
-  all.a = load(*lanes[0]);
-  for (; block_count != 0; --block_count) block_of_all(all, 1);
-  store(all.a, *lanes[0]);
+  advance_interleaved<Lane>(lanes, block_count, 2);
+}
+
+[[CHUNKER_SHA256_TARGET]] void sha256_ni_one(Sha256Lane* const* lanes,
+                                             std::size_t block_count) noexcept {
+  _mm256_zeroupper();
+  advance_interleaved<Lane>(lanes, block_count, 1);
 }
 
 }  // namespace chunker::hash

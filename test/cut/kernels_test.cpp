@@ -116,12 +116,19 @@ TEST(CutKernels, ADemandIsMetOrRefusedForItsReason) {
   EXPECT_EQ(choose_kernel(bare, "scalar")->name, "scalar");
   EXPECT_EQ(choose_kernel(bare, "quantum").error().code, ErrorCode::invalid_argument);
   base::CpuFeatures everything{};
-  everything.avx2 = everything.avx512 = everything.avx512_vbmi = true;
+  everything.avx2 = everything.avx512 = everything.avx512_vbmi = everything.neon = true;
   EXPECT_EQ(choose_kernel(everything, "")->name, kernels().back().name);
   EXPECT_EQ(choose_kernel(everything, "scalar")->name, "scalar");
   // Known everywhere, but neither this build nor a bare processor may have it.
   EXPECT_EQ(choose_kernel(bare, "avx512_vbmi").error().code, ErrorCode::unsupported);
+  EXPECT_EQ(choose_kernel(bare, "neon").error().code, ErrorCode::unsupported);
 }
+
+#if defined(__aarch64__)
+TEST(CutKernels, R8_4_EveryAarch64CutsWithNeon) {
+  EXPECT_EQ(choose_kernel(base::detect_cpu_features(), "")->name, "neon");
+}
+#endif
 
 }  // namespace
 }  // namespace chunker::cut

@@ -97,6 +97,15 @@ TEST(Sha256Kernels, R8_2_ShaNiIsChosenWhereTheProcessorHasIt) {
   cpu.avx2 = false;
   EXPECT_TRUE(sha256_kernels_on(cpu).empty()) << "the kernels are AVX code";
 }
+#elif defined(__aarch64__)
+TEST(Sha256Kernels, R8_2_ArmSha2IsChosenWhereTheProcessorHasIt) {
+  base::CpuFeatures cpu;
+  cpu.neon = true;
+  EXPECT_TRUE(sha256_kernels_on(cpu).empty()) << "NEON alone has no SHA-256";
+  cpu.arm_sha2 = true;
+  ASSERT_EQ(sha256_kernels_on(cpu).size(), 2U);
+  EXPECT_EQ(sha256_kernels_on(cpu).back().name, "arm_sha2_two");
+}
 #endif
 
 TEST(Sha256Kernels, TheirNumbersFitTogether) {

@@ -63,18 +63,33 @@ TEST(Sha256Stream, GoesOnAfterItWasMoved) {
   EXPECT_EQ(first.finish(), HashAlgorithm::sha256().hash(bytes_of("abc")));
 }
 
+#if defined(__x86_64__) || defined(__aarch64__)
+// The hexadecimal number behind `mark` in what OpenSSL says about the processor.
+std::uint64_t openssl_cpu_word(std::string_view mark) {
+  const char* const settings = OPENSSL_info(OPENSSL_INFO_CPU_SETTINGS);
+  const std::string_view text(settings == nullptr ? "" : settings);
+  const auto at = text.find(mark);
+  EXPECT_NE(at, text.npos) << text;
+  std::uint64_t word = 0;
+  if (at != text.npos) {
+    std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), word, 16);
+  }
+  return word;
+}
+#endif
+
 #if defined(__x86_64__)
 // OpenSSL picks its code by the CPUID words that it reports; bit 29 of the second's low half (leaf
 // 7, EBX) is SHA-NI, and with it set no other SHA-256 code is reachable.
 TEST(Sha256, R8_2_OpenSslSeesShaNiWhereTheProcessorHasIt) {
-  const char* settings = OPENSSL_info(OPENSSL_INFO_CPU_SETTINGS);
-  ASSERT_NE(settings, nullptr);
-  const std::string_view text(settings);
-  const auto second = text.find(":0x");
-  ASSERT_NE(second, text.npos) << text;
-  std::uint64_t leaf7 = 0;
-  std::from_chars(text.data() + second + 3, text.data() + text.size(), leaf7, 16);
-  EXPECT_EQ((leaf7 >> 29 & 1) != 0, base::detect_cpu_features().sha_ni) << text;
+  const std::uint64_t leaf7 = openssl_cpu_word(":0x");
+  EXPECT_EQ((leaf7 >> 29 & 1) != 0, base::detect_cpu_features().sha_ni) << leaf7;
+}
+#elif defined(__aarch64__)
+// Bit 4 of its word for Arm is SHA-256.
+TEST(Sha256, R8_2_OpenSslSeesArmSha2WhereTheProcessorHasIt) {
+  const std::uint64_t armcap = openssl_cpu_word("OPENSSL_armcap=0x");
+  EXPECT_EQ((armcap >> 4 & 1) != 0, base::detect_cpu_features().arm_sha2) << armcap;
 }
 #endif
 
