@@ -1,6 +1,5 @@
 #include "store/index_options.hpp"
 
-#include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
@@ -15,6 +14,7 @@ namespace {
 constexpr int kOpenFilesMax = 128;
 constexpr double kBloomBitsPerKey =
     10;  // One look-up in a hundred for an absent key reads a block.
+constexpr double kMemoryFilterShare = 0.02;  // Of a buffer for writes: some ten bits per entry.
 
 // RocksDB's own log would be most of a small index, and nobody reads it.
 class NoLog final : public rocksdb::Logger {
@@ -37,24 +37,22 @@ rocksdb::BlockBasedTableOptions table_options(const IndexMemory& memory) {
   return table;
 }
 
-// lz4 finds nothing among random digests; zstd takes a sixth off by coding the rest of each entry.
-rocksdb::CompressionType compression() {
-  const auto supported = rocksdb::GetSupportedCompressions();
-  return std::ranges::count(supported, rocksdb::kZSTD) != 0 ? rocksdb::kZSTD
-                                                            : rocksdb::kNoCompression;
-}
-
 }  // namespace
 
 rocksdb::Options index_options(bool for_writing, const IndexMemory& memory) {
   rocksdb::Options options;
   options.create_if_missing = for_writing;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(memory)));
-  options.compression = compression();
+  // zstd would take a tenth off (of many small NARs a quarter), less than a 4000th of a store of real ones; and each
+  // look-up that reads would unpack a block.
+  options.compression = rocksdb::kNoCompression;
   options.max_file_opening_threads =
       1;  // A thread costs more than it saves on the few files of an index.
   options.write_buffer_size = memory.write_buffer_bytes();
   options.max_write_buffer_number = IndexMemory::kWriteBuffers;
+  // Most look-ups are of what is not there, and the newest entries are in no file with a filter yet.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = kMemoryFilterShare;
   options.level_compaction_dynamic_level_bytes =
       true;                                 // At most a tenth of the bytes are superseded.
   options.target_file_size_multiplier = 2;  // Fewer descriptors for big indexes.
