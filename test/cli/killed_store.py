@@ -13,12 +13,10 @@ import struct
 import subprocess
 import time
 
+from name_ledger import Fault, NameLedger
+
 TO_THE_END = None
 GARBLED = ("flipped bit", "cut short", "gone")
-
-
-class Fault(Exception):
-    """What must never happen, in words."""
 
 
 def token(text: bytes) -> bytes:
@@ -71,29 +69,41 @@ class KilledStore:
     def __init__(self, program: str, folder: str, source: random.Random):
         self.program = os.path.abspath(program)
         self.store = os.path.join(folder, "store")
+        self.trace = os.path.join(folder, "trace")  # every command, to do it again by hand
         self.sources = os.path.join(folder, "sources")
         self.restored = os.path.join(folder, "restored")
         os.makedirs(self.sources)
         self.random = source
         self.made: dict[str, int] = {}          # digest of every NAR it ever saw: the number of its Package
         self.acknowledged: dict[str, int] = {}  # of those that it must give back
+        self.names = NameLedger()
         self.durations = collections.defaultdict(lambda: 0.2)
         self.counts = collections.Counter()
+        self.killed = False                     # whether the last disturbed command was
 
     # Commands
 
     def command(self, *words: str) -> list[str]:
-        return [self.program, words[0], "--store", self.store, *words[1:]]
+        command = [self.program, words[0], "--store", self.store, *words[1:]]
+        self.say(" ".join(command))
+        return command
 
-    def run(self, *words: str, codes=(0,)) -> bytes:
-        done = subprocess.run(self.command(*words), capture_output=True, check=False)
+    def say(self, what: str) -> None:
+        with open(self.trace, "a", encoding="utf-8") as trace:
+            trace.write(what + "\n")
+
+    def run(self, *words: str, codes=(0,), under=()) -> bytes:
+        """Runs to the end, perhaps by a program that limits it."""
+        done = subprocess.run([*under, *self.command(*words)], capture_output=True, check=False)
         if done.returncode not in codes:
             raise Fault(f"{words} ended with {done.returncode}: {done.stderr.decode()}{done.stdout.decode()}")
         self.counts[words[0], "ended"] += 1
+        self.counts["tries later"] += done.returncode == 75
         return done.stdout
 
     def disturb(self, how, *words: str, codes=(0,)) -> bytes:
         """Runs until a random moment, when the signal `how` comes; what it said until then."""
+        self.killed = False
         if how is TO_THE_END:
             return self.run(*words, codes=codes)
         begun = time.monotonic()
@@ -110,6 +120,9 @@ class KilledStore:
         if process.returncode not in (*codes, *signaled):
             raise Fault(f"{words}, {how.name}: ended with {process.returncode}: {complaint.decode()}")
         self.counts[words[0], how.name if process.returncode in signaled else "ended"] += 1
+        self.killed = process.returncode in signaled
+        if self.killed:
+            self.say(f"# {how.name} after {time.monotonic() - begun:.3f} s")
         return said
 
     def kills(self) -> int:
@@ -128,6 +141,7 @@ class KilledStore:
                 self.made[package.digest] = number
                 with open(path, "wb") as file:
                     file.write(package.nar)
+        self.names.ingests(package.name for package in packages.values())
         return packages
 
     def note(self, said: bytes, packages: dict[str, Package]) -> None:
@@ -159,10 +173,12 @@ class KilledStore:
         return {record["name"]: record["nar_sha256"] for record in records if record["kind"] == "nar"}
 
     def remove(self, how, names: list[str]) -> None:
-        """What has no other name is not owed any more, even if the removal is killed."""
+        """What has no other name is not owed any more; if the removal is killed, the next check learns how it ended."""
         before = self.listed()
         owed = {digest for name, digest in before.items() if name not in names}
         self.disturb(how, "remove", *names)
+        self.names.removes(names, acknowledged=not self.killed)
+        self.counts["names removed"] += len(names)
         for name in names:
             if before[name] not in owed:
                 self.acknowledged.pop(before[name], None)
@@ -180,8 +196,14 @@ class KilledStore:
         """The digests of what was restored; every file must be one of the NARs that were made, whole."""
         shutil.rmtree(self.restored, ignore_errors=True)
         self.disturb(how, "restore", "--all", "--output-dir", self.restored, *options, codes=codes)
+        return self.compare(self.restored)
+
+    def compare(self, folder: str) -> set[str]:
         digests = set()
-        for file in os.scandir(self.restored) if os.path.isdir(self.restored) else ():
+        files = list(os.scandir(folder)) if os.path.isdir(folder) else []
+        if back := self.names.returned(file.name for file in files):
+            raise Fault(f"removed names were restored: {sorted(back)}")
+        for file in files:
             if not file.name.startswith("."):  # An unfinished one that its command could not remove.
                 digest = digest_of(file.path)
                 if digest not in self.made:
@@ -205,6 +227,19 @@ class KilledStore:
             digest = self.random.choice(sorted(self.acknowledged))
             if hashlib.sha256(self.run("restore", digest, "-o", "-")).hexdigest() != digest:
                 raise Fault(f"{digest} was acknowledged and came back different")
+        self.look()
+
+    def check_settled(self) -> None:
+        """The next writer takes in what came back; then all is well."""
+        self.settle()
+        self.check()
+
+    def look(self) -> None:
+        """The names are as they must be; what they name is owed from now on, acknowledged or not."""
+        self.settle()
+        listed = self.listed()
+        self.names.look(listed)
+        self.acknowledged.update({digest: self.made[digest] for digest in listed.values()})
 
     # Damage
 
@@ -214,15 +249,20 @@ class KilledStore:
         problems = [record for record in map(json.loads, said.splitlines()) if record["kind"] == "problem"]
         return {problem["context"].split(": ")[0] for problem in problems if "ingest this NAR again" in problem["message"]}
 
+    def blobs(self) -> list[str]:
+        """The packs and chunk objects."""
+        return sorted(os.path.join(at, name) for folder in ("packs", "chunks")
+                      for at, _, names in os.walk(os.path.join(self.store, folder)) for name in names)
+
     def damage(self) -> None:
         """Garbles a pack or chunk object."""
-        blobs = [os.path.join(at, name) for folder in ("packs", "chunks")
-                 for at, _, names in os.walk(os.path.join(self.store, folder)) for name in names]
+        blobs = self.blobs()
         if not blobs:
             return
-        blob = self.random.choice(sorted(blobs))
+        blob = self.random.choice(blobs)
         kind = self.random.choice(GARBLED)
-        self.counts["damaged"] += 1
+        self.say(f"# {kind}: {blob}")
+        self.counts["damaged, " + kind] += 1
         if kind == "gone":
             os.remove(blob)
             return
@@ -257,7 +297,10 @@ class KilledStore:
         unsaid = (self.acknowledged.keys() | set(listed.values())) - after - lost
         if unsaid:
             raise Fault(f"a repair does not name what is lost: {sorted(unsaid)}")
+        self.ingest_again(lost)
+
+    def ingest_again(self, lost) -> None:
         self.counts["lost by damage"] += len(lost)
-        for digest in lost:  # One by one: two that are lost may have had one name.
+        for digest in sorted(lost):  # One by one: two that are lost may have had one name.
             self.ingest(TO_THE_END, [self.made[digest]])
         self.check()

@@ -2,10 +2,10 @@
 """Does to stores at random, for a given time, whatever may be done to them, and kills the program again and again.
 
 Ingests with all kinds of options, removes, collects garbage, restores, verifies, repairs damage, rebuilds indexes,
-reads while another process writes; at random moments SIGKILL or SIGTERM comes. What was acknowledged must always
-come back bit for bit, verify must find nothing but the damage that was done on purpose, and a restored file is
-whole or not there. A store is used for some minutes, then comes one of another layout and hash. What was done is
-printed every minute and in a table at the end; after a fault the store stays, and is named.
+reads while other processes write; loses indexes and packs, and brings old ones back; at random moments SIGKILL or
+SIGTERM comes. What was acknowledged must always come back bit for bit, what was removed must stay away, verify must
+find nothing but the damage that was done on purpose, and a restored file is whole or not there. A store is used for some minutes, then comes one of another layout and hash. What was done is
+printed every minute and in a table at the end; after a fault the store stays, with a trace of its commands.
 
 usage: soak.py CHUNKER [--minutes N] [--seed N] [--folder DIR]
 """
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 
+import mishaps
 from killed_store import Fault, KilledStore, TO_THE_END
 
 SIGNALS = (TO_THE_END, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
@@ -29,6 +30,8 @@ COMPRESSION = ([], [], ["--strategy", "fastest"], ["--strategy", "adaptive"], ["
 CUTTING = ([], [], ["--preset", "nar"], ["--chunk-sizes", "4K:16K:64K"], ["--nar-mode", "off"], ["--nar-mode", "biased"],
            ["--algorithm", "rabin_karp"], ["--algorithm", "fixed"], ["--prefer-sections", "--dedup-hint"])
 OTHERWISE = ([], [], ["--no-deltas"], ["--no-references"], ["--nice", "5"], ["--cpu-time-limit", "0.05"], ["--ease-off"])
+LIMITS = ((["prlimit", "--nofile=24"], []), (["prlimit", "--nofile=48"], []), ([], ["--memory-limit", "8MiB"]),
+          ([], ["--memory-limit", "32MiB"]), ([], ["--cpu-time-limit", "0.02"]))
 PACK_SIZES = (["--pack-size", "300K"], ["--pack-size", "300K"], ["--pack-size", "2M"], [])
 STORE_SECONDS = 300
 REPORT_SECONDS = 60
@@ -65,7 +68,19 @@ class Soak:
     # What may be done. Each leaves the store so that everything acknowledged can be had from it.
 
     def ingest(self, how) -> None:
-        self.store.ingest(how, self.some_numbers(), *self.options(), codes=(0, 75))
+        options = self.options()
+        self.store.ingest(how, self.some_numbers(), *options, codes=may_end_with(options))
+
+    def ingest_under_pressure(self, _) -> None:
+        """Too few descriptors, too little memory or time: exit code 75 at most. Without that all goes in."""
+        packages = self.store.write(self.some_numbers())
+        under, limit = self.random.choice(LIMITS)
+        words = ["ingest", "--json", *self.creation, *packages]
+        self.store.note(self.store.run(*words, *limit, codes=(0, 75), under=under), packages)
+        self.store.note(self.store.run(*words), packages)
+        lost = {package.digest for package in packages.values()} - self.store.acknowledged.keys()
+        if lost:
+            raise Fault(f"not taken in though nothing was scarce any more: {sorted(lost)}")
 
     def remove(self, how) -> None:
         self.store.settle()
@@ -87,35 +102,74 @@ class Soak:
             shutil.rmtree(os.path.join(self.store.store, "index"))
         self.store.disturb(how, "rebuild-index")
 
+    def some_mishap(self, _) -> None:
+        """Of the index or of packs, with other commands meanwhile."""
+        def write():
+            self.ingest(TO_THE_END)
+
+        def write_and_free():
+            self.ingest(TO_THE_END)
+            self.remove(TO_THE_END)
+            self.collect(TO_THE_END)
+
+        self.random.choice([
+            lambda: mishaps.rebuild_sound(self.store), lambda: mishaps.rebuild_damaged(self.store),
+            lambda: mishaps.old_index(self.store, write_and_free), lambda: mishaps.pack_returns(self.store, write),
+            lambda: mishaps.packs_exchanged(self.store)])()
+
     def repair(self, how) -> None:
         self.store.check()  # Or damage would be found that was not done here.
         self.store.repair(how)
 
-    def read_beside_writer(self, how) -> None:
-        """Whoever restores or verifies meanwhile has every NAR that was there before."""
+    def read_beside_writers(self, how) -> None:
+        """Two read while one ingests and one collects garbage: they have every NAR that was there before."""
         packages = self.store.write(self.some_numbers())
-        command = self.store.command("ingest", "--json", *self.options(), *packages)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
-            lost = self.store.acknowledged.keys() - self.store.restore_all()
-            self.store.run("verify", "--content")
-            if how is not TO_THE_END:
-                writer.send_signal(how)
-            said, _ = writer.communicate()
+        options = self.options()
+        ingest = self.start("ingest", "--json", *options, *packages)
+        gc = self.start("gc", "--json", "--garbage-min", "0")
+        folders = [f"{self.store.restored}{number}" for number in range(2)]
+        readers = [self.start("restore", "--all", "--output-dir", folder) for folder in folders]
+        for folder, reader in zip(folders, readers):
+            self.ended(reader, (0,))
+            if lost := self.store.acknowledged.keys() - self.store.compare(folder):
+                raise Fault(f"not there while other processes write: {sorted(lost)}")
+            shutil.rmtree(folder, ignore_errors=True)
+        if how is not TO_THE_END:
+            ingest.send_signal(how)
+        self.ended(gc, (0,), may_be_locked=True)
+        said = self.ended(ingest, (*may_end_with(options), *((-how, 128 + how) if how else ())), may_be_locked=True)
         self.store.note(said, packages)
-        self.counts["beside a writer", "ended" if writer.returncode in (0, 75) else how.name] += 1
-        if lost:
-            raise Fault(f"not there while another process writes: {sorted(lost)}")
+        for process in (gc, ingest):
+            if process.returncode == 75:  # The other one is done: now it must work.
+                self.store.note(self.store.run(*process.args[1:2], *process.args[4:], codes=may_end_with(process.args)),
+                                packages)
+        self.counts["beside writers", "ended" if ingest.returncode in (0, 75) else how.name] += 1
+
+    def start(self, *words: str) -> subprocess.Popen:
+        return subprocess.Popen(self.store.command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    @staticmethod
+    def ended(process: subprocess.Popen, codes, may_be_locked=False) -> bytes:
+        said, complaint = process.communicate()
+        if may_be_locked and process.returncode == 75 and b"(store_locked)" in complaint:
+            return said
+        if process.returncode not in codes:
+            raise Fault(f"{process.args} ended with {process.returncode}: {complaint.decode()}")
+        return said
 
     def step(self) -> str:
         there = self.store.there()
         full = len(self.store.acknowledged) > NARS_MAX
-        rest = [self.collect, self.restore, self.verify, self.rebuild, self.repair, self.read_beside_writer]
+        rest = [self.collect, self.restore, self.verify, self.rebuild, self.repair,
+                self.read_beside_writers, self.ingest_under_pressure] + [self.some_mishap] * 3
         ways = [self.ingest] if not there else [self.remove, self.collect] if full else [self.ingest] * 4 + [self.remove] + rest
         way, how = self.random.choice(ways), self.random.choice(SIGNALS)
         if there and not os.path.exists(os.path.join(self.store.store, "index")):
             self.store.run("rebuild-index")  # The one before was killed.
+        self.store.say(f"## {way.__name__}")
         way(how)
         self.counts["steps"] += 1
+        self.counts["step, " + way.__name__] += 1
         if self.random.random() < 0.3:
             self.store.check()
         return f"{way.__name__}, {how.name if how else 'to its end'}"
@@ -137,7 +191,8 @@ class Soak:
                 did.append(self.step())
             self.store.check()
         except Fault as fault:
-            raise Fault(f"{fault}\nbefore that: {'; '.join(did)}\nthe store: {self.store.store}") from None
+            raise Fault(f"{fault}\nbefore that: {'; '.join(did)}\nthe store: {self.store.store}\n"
+                        f"its commands: {self.store.trace}") from None
         finally:
             self.print_table()
 
@@ -150,8 +205,14 @@ class Soak:
         print("".join(f"{word:>16}" for word in ["command", *columns]))
         for command in sorted({key[0] for key in self.counts if isinstance(key, tuple)}):
             print(f"{command:>16}" + "".join(f"{self.counts[command, column]:16}" for column in columns))
-        for word in ("stores", "steps", "acknowledged", "compared", "compared bytes", "damaged", "lost by damage"):
-            print(f"{word:>16}{self.counts[word]:16}")
+        print()
+        for word in sorted(key for key in self.counts if isinstance(key, str)):
+            print(f"{word:>28}{self.counts[word]:16}")
+
+
+def may_end_with(options: list[str]) -> tuple[int, ...]:
+    """Trying later is an answer only where the time to compute was limited."""
+    return (0, 75) if "--cpu-time-limit" in options else (0,)
 
 
 def main() -> None:
@@ -167,7 +228,7 @@ def main() -> None:
     try:
         soak.run(chosen.minutes * 60)
     except Fault as fault:
-        sys.exit(f"FAULT: {fault}")
+        sys.exit(f"FAULT: {fault}\nthe seed: {chosen.seed}")
     shutil.rmtree(folder)
     print("nothing was lost")
 
