@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares chunker with borg, restic, casync and zpaq on the same files, as whole programs.
+"""Compares chunker with borg, restic, casync, bup and zpaq, and with b3sum and openssl, on the same files.
 
 usage: bench/peers.py CORPUS [--runs N] [--chunker PROGRAM] [--only NAME,NAME] [--work DIR]
 
@@ -9,7 +9,8 @@ step what it reads is read once, and as many bytes as it may write are written a
 cache is warm and a virtual machine has got its memory from its host. Printed are medians, as a Markdown table. The first run also
 compares what came back with the input, byte for byte. `chunker` is as shipped; for `chunker-plain` and the
 peers chunk sizes are 128K:512K:2048K and compression is zstd level 3, where a program lets one choose. `chunker-quick`
-is `chunker-plain` at zstd level 1, which stores about as many bytes as borg does at level 3.
+is `chunker-plain` at zstd level 1, which stores about as many bytes as borg does at level 3. `chunker-cut` and
+`chunker-cut-sha256` cut and hash, as much as `chunker cut` does, beside programs that only hash.
 """
 
 import argparse
@@ -32,6 +33,7 @@ class Program:
     """How one program takes `files` (names in the current folder) in and gives them back."""
 
     version_command = []
+    stores = True  # Otherwise it only reads.
 
     def __init__(self, store):
         self.store = store
@@ -42,7 +44,7 @@ class Program:
 
     def version(self):
         text = subprocess.run(self.version_command, capture_output=True, text=True, check=True).stdout
-        match = re.search(r"\d+(\.\d+)*", text)
+        match = re.search(r"\b\d+(\.\d+)*", text)
         return match[0] if match else "unknown"
 
     def run(self, command, folder):
@@ -122,6 +124,21 @@ class Casync(Program):
         return ["casync", "extract", *self.places, "."]
 
 
+class Bup(Program):
+    version_command = ["bup", "--version"]
+
+    def prepare(self):
+        self.environment = {"BUP_DIR": self.store, "GIT_CONFIG_COUNT": "1",  # git would advise to name the branch.
+                            "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "main"}
+        self.run(["bup", "init"], ".")
+
+    def take_in(self, files):
+        return ["sh", "-c", "bup index . && bup save --quiet --name all --strip ."]
+
+    def give_back(self, out):
+        return ["bup", "restore", "--quiet", "--outdir", ".", "/all/latest/."]
+
+
 class Zpaq(Program):
     version_command = ["zpaq"]
 
@@ -139,8 +156,37 @@ class Zpaq(Program):
         return ["zpaq", "extract", self.store + "/all.zpaq", "-to", out, "-threads", str(os.cpu_count())]
 
 
+class CuttingChunker(Chunker):
+    stores = False
+    hash = "blake3"
+
+    def take_in(self, files):
+        return [self.path, "cut", "--quiet", "--hash", self.hash, *files]
+
+
+class CuttingChunkerSha256(CuttingChunker):
+    hash = "sha256"
+
+
+class B3sum(Program):
+    version_command = ["b3sum", "--version"]
+    stores = False
+
+    def take_in(self, files):
+        return ["b3sum", *files]
+
+
+class Openssl(Program):
+    version_command = ["openssl", "version"]
+    stores = False
+
+    def take_in(self, files):
+        return ["openssl", "dgst", "-sha256", *files]
+
+
 PROGRAMS = {"chunker": Chunker, "chunker-plain": PlainChunker, "chunker-quick": QuickChunker, "borg": Borg,
-            "restic": Restic, "casync": Casync, "zpaq": Zpaq}
+            "restic": Restic, "casync": Casync, "bup": Bup, "zpaq": Zpaq, "chunker-cut": CuttingChunker,
+            "chunker-cut-sha256": CuttingChunkerSha256, "b3sum": B3sum, "openssl": Openssl}
 
 
 @dataclass
@@ -210,6 +256,8 @@ def measure(program, measured, source, files, out, compare):
     measured.in_seconds.append(seconds)
     measured.in_cpu_seconds.append(cpu_seconds)
     measured.in_peak_bytes.append(peak_bytes)
+    if not program.stores:
+        return
     apparent, allocated = disk_usage(program.store)
     measured.stored_bytes.append(apparent)
     measured.allocated_bytes.append(allocated)
@@ -244,26 +292,31 @@ def print_table(results, versions, logical_bytes):
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name, measured in results.items():
         m = measured.median
-        print(f"| {name} {versions[name]} | {m('in_seconds'):.2f} | {logical_bytes / MB / m('in_seconds'):.0f} "
-              f"| {m('in_cpu_seconds'):.2f} | {m('in_peak_bytes') / MB:.0f} | {m('stored_bytes') / MB:.1f} "
-              f"| {m('allocated_bytes') / MB:.1f} | {logical_bytes / m('stored_bytes'):.3f} "
-              f"| {m('out_seconds'):.2f} | {logical_bytes / MB / m('out_seconds'):.0f} "
-              f"| {m('out_cpu_seconds'):.2f} | {m('out_peak_bytes') / MB:.0f} |")
+        row = (f"| {name} {versions[name]} | {m('in_seconds'):.2f} | {logical_bytes / MB / m('in_seconds'):.0f} "
+               f"| {m('in_cpu_seconds'):.2f} | {m('in_peak_bytes') / MB:.0f} |")
+        if PROGRAMS[name].stores:
+            row += (f" {m('stored_bytes') / MB:.1f} | {m('allocated_bytes') / MB:.1f} "
+                    f"| {logical_bytes / m('stored_bytes'):.3f} "
+                    f"| {m('out_seconds'):.2f} | {logical_bytes / MB / m('out_seconds'):.0f} "
+                    f"| {m('out_cpu_seconds'):.2f} | {m('out_peak_bytes') / MB:.0f} |")
+        print(row)
 
 
 def print_ratios(results):
     ours = [name for name in results if name.startswith("chunker")]
     for our_name in ours:
-        our = results[our_name]
+        our = results[our_name].median
         print(f"\n| {our_name} against | in: times as fast | out: times as fast | stored: share of its bytes |")
         print("|---|---|---|---|")
         for name, measured in results.items():
-            if name not in ours:
-                faster_in, faster_out, share = (
-                    measured.median("in_seconds") / our.median("in_seconds"),
-                    measured.median("out_seconds") / our.median("out_seconds"),
-                    our.median("stored_bytes") / measured.median("stored_bytes"))
-                print(f"| {name} | {faster_in:.2f} | {faster_out:.2f} | {share:.3f} |")
+            if name in ours or PROGRAMS[name].stores != PROGRAMS[our_name].stores:
+                continue
+            their = measured.median
+            row = f"| {name} | {their('in_seconds') / our('in_seconds'):.2f} |"
+            if PROGRAMS[name].stores:
+                row += (f" {their('out_seconds') / our('out_seconds'):.2f} "
+                        f"| {our('stored_bytes') / their('stored_bytes'):.3f} |")
+            print(row)
 
 
 def machine():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares chunker with the peers that Debian 12 packages, on the files of one folder.
 # usage: bench/peers.sh CORPUS [RUNS]
-#   ONLY=chunker,chunker-plain,borg,restic,casync,zpaq   CHUNKER=build/release/bin/chunker   TMPDIR=where stores go
+#   ONLY=chunker,borg (the names are in bench/peers.py)   CHUNKER=build/release/bin/chunker   TMPDIR=where stores go
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,5 +12,6 @@ if [ ! -d "$corpus" ]; then
   exit 2
 fi
 tools/install-dependencies.sh bench
-exec python3 bench/peers.py "$corpus" --runs "${2:-3}" --only "${ONLY:-chunker,chunker-plain,borg,restic,casync}" \
+all_but_zpaq=chunker,chunker-plain,chunker-quick,borg,restic,casync,bup,chunker-cut,chunker-cut-sha256,b3sum,openssl
+exec python3 bench/peers.py "$corpus" --runs "${2:-3}" --only "${ONLY:-$all_but_zpaq}" \
   --chunker "$(realpath "${CHUNKER:-build/release/bin/chunker}")"
