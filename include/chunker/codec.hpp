@@ -113,6 +113,13 @@ concept StoppableCodec = Codec<T> && requires(const T codec, Bytes in, Compressi
   { codec.compress_until(in, scratch, out, should_stop) } -> std::same_as<Result<bool>>;
 };
 
+/// A codec that knows how much memory its work takes (R9.5), for which one needs only this besides:
+///   context_bytes  what compressing contents of up to `input_bytes_max` leaves in the scratch at most.
+template <class T>
+concept MeasuredCodec = Codec<T> && requires(const T codec, std::size_t input_bytes_max) {
+  { codec.context_bytes(input_bytes_max) } -> std::same_as<std::size_t>;
+};
+
 /// Any codec behind one small face.
 /// Owns:    a share of the immutable codec; copying is cheap.
 /// Threads: shared.
@@ -156,6 +163,10 @@ class CompressionCodec {
                                         CompressionScratch& scratch, ByteBuffer& output) const {
     return face_->decompress(input, output_bytes_max, scratch, output);
   }
+  /// 0 from a codec that is no MeasuredCodec.
+  [[nodiscard]] std::size_t context_bytes(std::size_t input_bytes_max) const {
+    return face_->context_bytes(input_bytes_max);
+  }
 
  private:
   struct Face {
@@ -169,6 +180,7 @@ class CompressionCodec {
                                         const ShouldStop&) const = 0;
     virtual Result<void> decompress(Bytes, std::uint64_t, CompressionScratch&,
                                     ByteBuffer&) const = 0;
+    virtual std::size_t context_bytes(std::size_t) const = 0;
   };
   template <Codec T>
   struct Model final : Face {
@@ -197,6 +209,10 @@ class CompressionCodec {
     Result<void> decompress(Bytes in, std::uint64_t max, CompressionScratch& scratch,
                             ByteBuffer& out) const override {
       return codec.decompress(in, max, scratch, out);
+    }
+    std::size_t context_bytes(std::size_t input_bytes_max) const override {
+      if constexpr (MeasuredCodec<T>) return codec.context_bytes(input_bytes_max);
+      return 0;
     }
     T codec;
   };

@@ -78,6 +78,8 @@ struct IngestedNar {
   /// What worked on it (R21.5): hashes named its chunks, whether new or not, and the NAR itself; codecs made
   /// new_stored_bytes of new chunks and the manifest's lists. Ordered as add_use() does.
   std::vector<AlgorithmUse> algorithms{};
+  std::string
+      older_kept_as{};  ///< What another NAR that had the name is called now; empty if none had it.
 };
 
 template <>
@@ -103,7 +105,8 @@ using OnProgress = std::function<void(const Progress&)>;
 
 /// Takes NARs in: cut, hashed, deduplicated, compressed, stored (ARCHITECTURE.md, "The life of one
 /// chunk"). A source that fails is reported and the rest go on. A name that meant another NAR means
-/// the new one from now on; the older NAR is kept under NAME~ and 12 digits of its hash.
+/// the new one from now on; the older NAR is kept under NAME~ and digits of its hash: 12 of them, unless that
+/// is another's name. Of a name that is too long for that, the end makes room.
 /// Threads: `store` may be used by others meanwhile.
 /// Errors:  only those that end the whole operation: invalid_argument for the options, io_no_space, io_*
 ///          from the store, cancelled, cpu_time_limit_exceeded, memory_limit_exceeded where the store's budget has no

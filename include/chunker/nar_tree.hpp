@@ -18,8 +18,8 @@ namespace chunker {
 /// Errors:  nar_unsupported_file for sockets, pipes and devices; io_changed if something is
 ///          replaced, vanishes, or changes size or time while it is read; nar_too_deep; io_*;
 ///          with the path. The sink's own. What the sink got until then is no archive.
-/// Cost:    six system calls per file, ten per directory. Memory: 330 KiB and the names of the
-///          directories on the way down; a file descriptor for each of these.
+/// Cost:    six system calls per file, ten per directory. Memory: 330 KiB and the names in the
+///          directories on the way down; three file descriptors, however deep the tree is.
 [[nodiscard]] Result<void> dump_tree(const std::filesystem::path& path, const ByteSink& sink);
 
 /// Unpacks a NAR that arrives in pieces. Everything is made in a new directory beside the target,
@@ -33,8 +33,8 @@ namespace chunker {
 /// Errors:  NarParser's; nar_unsafe_target if the target exists, at the beginning or at the end,
 ///          or if two names of the archive are one on this file system; io_* with the path. The
 ///          first error is repeated by every later call.
-/// Cost:    three system calls per file, as many for a directory. Nothing is synced. A file
-///          descriptor for each directory on the way down.
+/// Cost:    three system calls per file, as many for a directory. Nothing is synced. Five file
+///          descriptors, however deep the tree is.
 class NarUnpacker {
  public:
   /// `target` must not exist; its parent must.

@@ -130,7 +130,9 @@ struct RebuildReport {
   std::uint64_t nars_damaged = 0;  ///< Names whose NARs cannot be restored as things stand.
 
   /// Whether anything is not as it should be.
-  [[nodiscard]] bool is_damaged() const noexcept { return packs_damaged + nars_damaged != 0; }
+  [[nodiscard]] bool is_damaged() const noexcept {
+    return packs_damaged + packs_missing + nars_damaged != 0;
+  }
 };
 
 template <>

@@ -163,6 +163,16 @@ std::string_view cure(const Error& error) noexcept {
   if (error.what.starts_with("ingest this NAR again")) {
     return "The rest is saved: once all such NARs are ingested again, the store is whole.";
   }
+  if (error.what.ends_with("File name too long")) {
+    return "The file system has no room for so long a name: give a shorter one with -o FILE. A "
+           "tree "
+           "with such names in it is restored as an archive, without --tree.";
+  }
+  // Not even verify can open the store then.
+  if (error.what.contains("chunker.store") && error.code == ErrorCode::store_corrupt) {
+    return "This file only says how the rest is to be read, and the rest may be whole: put it back "
+           "from a backup, or write its four lines again (doc/format/store.md).";
+  }
   return cure(error.code);
 }
 

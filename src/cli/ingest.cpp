@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/try.hpp"
@@ -16,7 +15,6 @@
 #include "cli/ingest_sources.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
-#include "pipeline/input.hpp"
 #include "pipeline/workers.hpp"
 #include "resource/thread_cpu.hpp"
 
@@ -34,7 +32,8 @@ differs from the version before, or from chunks that are alike, if the store has
 --cpu-time-limit stops in order once so much was computed: what is stored stays, and at
 least one NAR is. With --checkpoint the same command again goes on where it stopped, for
 whatever reason, and passes over files that are stored and unchanged since; the file is
-removed when all is done.
+removed when all is done. It remembers NAR files, and goes neither with --tree nor with
+standard input as a NAR.
 
 Examples:
   chunker ingest --store /srv/nars hello.nar firefox.nar
@@ -58,32 +57,6 @@ struct IngestFlags {
   CpuQuota quota;
   std::string checkpoint;
   RecipeFlags recipe;
-};
-
-// What the names of a group meant before: what loses its name to another NAR is kept under a new one
-// (doc/cli.md), and whoever reused the name wants to know.
-class OlderNars {
- public:
-  OlderNars(const Store& store, std::span<const IngestSource> group) {
-    for (const IngestSource& source : group) {
-      const std::string name = pipeline::name_of(source);
-      const auto found = store.find(name);
-      if (found && found->name == name) meanings_[name] = found->nar_sha256;
-    }
-  }
-
-  /// The new name of what `nar` has taken the name from; empty if there was nothing. In the order of
-  /// acknowledgements.
-  std::string displaced_by(const IngestedNar& nar) {
-    const auto [known, is_new] = meanings_.try_emplace(nar.name, nar.nar_sha256);
-    const Digest older = std::exchange(known->second, nar.nar_sha256);
-    if (is_new || older == nar.nar_sha256) return {};
-    constexpr std::size_t kDigits = 12;
-    return nar.name + "~" + older.hex().substr(0, kDigits);
-  }
-
- private:
-  std::unordered_map<std::string, Digest> meanings_;
 };
 
 Result<Store> open_store(const IngestFlags& flags, const Session& session) {
@@ -122,8 +95,16 @@ void remember(Checkpoint& checkpoint, const IngestSource& source, const Ingested
                            printable(added.error().context), added.error().what));
 }
 
+/// A tree says nothing of when it changed last, and what came through a pipe does not come again.
+Result<void> check_can_remember(bool can) {
+  if (can) return {};
+  return std::unexpected(usage_error(
+      "--checkpoint remembers NAR files: it goes neither with --tree nor with standard input"));
+}
+
 Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport& report) {
   CHUNKER_TRY_VOID(flags.sources.check());
+  if (!flags.checkpoint.empty()) CHUNKER_TRY_VOID(check_can_remember(flags.sources.are_files()));
   IngestOptions options;
   CHUNKER_TRY(options.chunking, flags.recipe.chunking());
   CHUNKER_TRY(const CompressionOptions compression, flags.compression.compression());
@@ -147,8 +128,12 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
   bool last = false;
   while (!last) {
     CHUNKER_TRY(auto group, sources.next_group(last));
-    if (checkpoint) report.add_skipped(checkpoint->skip_known(store, group));
-    OlderNars older(store, group);
+    if (checkpoint) {
+      // A list may name standard input.
+      CHUNKER_TRY_VOID(check_can_remember(std::ranges::all_of(
+          group, [](const auto& source) { return source.kind == IngestSource::Kind::nar_file; })));
+      report.add_skipped(checkpoint->skip_known(store, group));
+    }
     Progress now;
     const auto on_progress = [&](const Progress& progress) {
       now = progress;
@@ -162,7 +147,7 @@ Result<void> ingest_all(const IngestFlags& flags, Session& session, IngestReport
     };
     const auto on_ingested = [&](const IngestSource& source, const Result<IngestedNar>& result) {
       if (checkpoint && result) remember(*checkpoint, source, *result, session.console);
-      report.add(result, result ? older.displaced_by(*result) : std::string());
+      report.add(result);
     };
     const auto done = ingest(store, group, options, on_ingested, on_progress);
     // A wish to stop that came when all was done changes nothing.
@@ -203,7 +188,7 @@ void add_ingest(CLI::App& program, Session& session) {
   add_memory_limit(command, session);
   add_quota(command, flags->quota);
   add_text(command, "--checkpoint", flags->checkpoint, "FILE",
-           "Remember in FILE what is stored, to go on from there")
+           "Remember in FILE which NAR files are stored, to go on from there")
       ->check([](const std::string& file) { return file.empty() ? "needs a name" : ""; });
   flags->compression.add_to(command);
   flags->recipe.add_to(command);

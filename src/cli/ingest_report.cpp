@@ -47,8 +47,9 @@ std::string savings_of(const IngestedNar& sum) {
 
 }  // namespace
 
-void IngestReport::add(const Result<IngestedNar>& result, const std::string& older) {
+void IngestReport::add(const Result<IngestedNar>& result) {
   if (!result) return add_failure(result.error());
+  const std::string& older = result->older_kept_as;
   ++nars_;
   total_.nar_bytes += result->nar_bytes;
   total_.references += result->references;

@@ -25,8 +25,7 @@ class IngestReport {
   IngestReport(Console& console, const CpuShare& share, const ProgramMemory& memory)
       : console_(console), share_(share), memory_(memory) {}
 
-  /// `older` is the name that what had this name before has now.
-  void add(const Result<IngestedNar>& result, const std::string& older);
+  void add(const Result<IngestedNar>& result);
   /// So many sources were stored by an earlier run.
   void add_skipped(std::size_t count) noexcept { skipped_ += count; }
   /// Whether every source so far was stored.

@@ -67,6 +67,10 @@ Result<void> SourceFlags::check() const {
   return {};
 }
 
+bool SourceFlags::are_files() const {
+  return !tree && std::ranges::count(files, kStandardInput) == 0;
+}
+
 SourceList::SourceList(const SourceFlags& flags)
     : flags_(flags),
       standard_input_taken_(flags.files_from == kStandardInput ||

@@ -23,6 +23,8 @@ struct SourceFlags {
   void add_to(CLI::App& command);
   /// Errors: invalid_argument for what does not go together.
   [[nodiscard]] Result<void> check() const;
+  /// Whether the arguments are NAR files, and neither trees nor standard input. Of a list nobody knows yet.
+  [[nodiscard]] bool are_files() const;
 };
 
 /// Gives the sources in groups, so that a list of millions does not have to fit in memory: the arguments, then

@@ -17,16 +17,28 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
+/// Of one character in UTF-8. C1 controls (U+0080 to U+009F) drive terminals too.
+bool is_control(std::string_view character) noexcept {
+  const auto first = static_cast<unsigned char>(character.front());
+  return first < 0x20 || first == 0x7F ||
+         (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);
+}
+
+/// Turns the order of what is printed around it, and so can make one name look like another: U+061C, U+200E, U+200F,
+/// U+202A to U+202E, U+2066 to U+2069 (Unicode's property Bidi_Control).
+bool is_bidi_control(std::string_view character) noexcept {
+  const auto in = [character](std::string_view first, std::string_view last) {
+    return character >= first && character <= last;
+  };
+  return character == "\xD8\x9C" || in("\xE2\x80\x8E", "\xE2\x80\x8F") ||
+         in("\xE2\x80\xAA", "\xE2\x80\xAE") || in("\xE2\x81\xA6", "\xE2\x81\xA9");
+}
+
 bool is_plain(std::string_view name) noexcept {
   while (!name.empty()) {
-    const auto first = static_cast<unsigned char>(name.front());
-    const std::size_t length = base::utf8_bytes(name);
-    // C1 controls (U+0080 to U+009F) drive terminals too.
-    const bool control =
-        first < 0x20 || first == 0x7F ||
-        (first == 0xC2 && length == 2 && static_cast<unsigned char>(name[1]) < 0xA0);
-    if (length == 0 || control) return false;
-    name.remove_prefix(length);
+    const std::string_view character = name.substr(0, base::utf8_bytes(name));
+    if (character.empty() || is_control(character) || is_bidi_control(character)) return false;
+    name.remove_prefix(character.size());
   }
   return true;
 }

@@ -29,8 +29,8 @@ namespace chunker::cli {
 /// The reverse, as short as it is exact: "512K".
 [[nodiscard]] std::string short_bytes(std::uint64_t bytes);
 
-/// A name on one line of a terminal: as it is, or as $'...' that a shell reads back if it holds control
-/// characters or is not UTF-8.
+/// A name on one line of a terminal: as it is, or as $'...' that a shell reads back if it holds control characters,
+/// such as turn the direction of writing among them, or is not UTF-8.
 [[nodiscard]] std::string printable(std::string_view name);
 /// A name as UTF-8 for JSON. A byte that is not part of well-formed UTF-8 becomes U+FFFD and its two
 /// hexadecimal digits, and so do the three bytes of U+FFFD itself, so different names stay different.

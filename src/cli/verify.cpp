@@ -32,8 +32,9 @@ Examples:
 constexpr std::string_view kRebuildExamples = R"(
 The index is derived from the packs, so it can be made anew when it is lost or
 damaged. The old one is replaced only when the new one is complete. If the old one
-can be read, it tells what was known and is lost: the names are kept. Each NAR that
-cannot be restored is a message; the exit code is 1 if there is damage.
+can be read, it tells what was known and is lost: the names are kept. Each pack that
+is damaged or missing and each NAR that cannot be restored is a message; the exit code
+is 1 if there is any.
 
 Example:
   chunker rebuild-index --store /srv/nars

@@ -82,6 +82,10 @@ Result<void> ZstdCodec::decompress(Bytes input, std::uint64_t output_bytes_max,
   return decoded;
 }
 
+std::size_t ZstdCodec::context_bytes(std::size_t input_bytes_max) const noexcept {
+  return zstd_compressor_bytes(level, input_bytes_max);
+}
+
 Result<CompressionCodec> make_zstd(int level) {
   return make_within(ZstdCodec{level}, kZstdLevelMin, kZstdLevelMax);
 }

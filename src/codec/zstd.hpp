@@ -20,7 +20,8 @@ struct ZstdCodec {
                                             const ShouldStop& should_stop) const;
   [[nodiscard]] Result<void> decompress(Bytes input, std::uint64_t output_bytes_max,
                                         CompressionScratch& scratch, ByteBuffer& output) const;
+  [[nodiscard]] std::size_t context_bytes(std::size_t input_bytes_max) const noexcept;
 };
-static_assert(StoppableCodec<ZstdCodec>);
+static_assert(StoppableCodec<ZstdCodec> && MeasuredCodec<ZstdCodec>);
 
 }  // namespace chunker::codec

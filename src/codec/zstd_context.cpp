@@ -1,8 +1,11 @@
+#define ZSTD_STATIC_LINKING_ONLY  // For what a context will take.
+
 #include "codec/zstd_context.hpp"
 
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 #include "base/try.hpp"
@@ -51,6 +54,20 @@ ZSTD_CCtx* zstd_compressor(CompressionScratch& scratch, const ZstdTuning& tuning
   ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, tuning.hash_log);
   ZSTD_CCtx_setParameter(context, ZSTD_c_chainLog, tuning.chain_log);
   return context;
+}
+
+std::size_t zstd_compressor_bytes(int level, std::size_t content_bytes_max) noexcept {
+  // Smaller contents have parameters of their own, from these sizes down.
+  constexpr std::array<std::size_t, 3> kSteps{std::size_t{16} << 10, std::size_t{128} << 10,
+                                              std::size_t{256} << 10};
+  const auto bytes_for = [level](std::size_t content_bytes) {
+    return ZSTD_estimateCStreamSize_usingCParams(ZSTD_getCParams(level, content_bytes, 0));
+  };
+  std::size_t bytes = bytes_for(content_bytes_max);
+  for (const std::size_t step : kSteps) {
+    bytes = std::max(bytes, bytes_for(std::min(step, content_bytes_max)));
+  }
+  return bytes;
 }
 
 ZSTD_DCtx* zstd_decompressor(CompressionScratch& scratch) {

@@ -20,6 +20,8 @@ struct ZstdTuning {
 /// base is left.
 [[nodiscard]] ZSTD_CCtx* zstd_compressor(CompressionScratch& scratch, const ZstdTuning& tuning);
 [[nodiscard]] ZSTD_DCtx* zstd_decompressor(CompressionScratch& scratch);
+/// What the compressor takes at most, at this level, for contents up to this size, in one go or block by block.
+[[nodiscard]] std::size_t zstd_compressor_bytes(int level, std::size_t content_bytes_max) noexcept;
 
 /// Appends what `context` makes of `input`. Errors: codec_failed, and then `output` is as it was.
 [[nodiscard]] Result<void> append_zstd_frame(ZSTD_CCtx* context, Bytes input, ByteBuffer& output);

@@ -1,5 +1,7 @@
 #include "codec/zstd_x86.hpp"
 
+#include <algorithm>
+
 #include "base/try.hpp"
 #include "codec/context.hpp"
 #include "codec/magic.hpp"
@@ -53,6 +55,10 @@ Result<void> ZstdX86Codec::decompress(Bytes input, std::uint64_t output_bytes_ma
     decoded.error().offset_bytes += kPrefixBytes;
   }
   return decoded;
+}
+
+std::size_t ZstdX86Codec::context_bytes(std::size_t input_bytes_max) const noexcept {
+  return ZstdCodec{level}.context_bytes(input_bytes_max) + std::min(input_bytes_max, kKeptBytesMax);
 }
 
 Result<CompressionCodec> make_zstd_x86(int level) {

@@ -20,7 +20,8 @@ struct ZstdX86Codec {
                                             const ShouldStop& should_stop) const;
   [[nodiscard]] Result<void> decompress(Bytes input, std::uint64_t output_bytes_max,
                                         CompressionScratch& scratch, ByteBuffer& output) const;
+  [[nodiscard]] std::size_t context_bytes(std::size_t input_bytes_max) const noexcept;
 };
-static_assert(StoppableCodec<ZstdX86Codec>);
+static_assert(StoppableCodec<ZstdX86Codec> && MeasuredCodec<ZstdX86Codec>);
 
 }  // namespace chunker::codec

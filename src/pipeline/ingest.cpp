@@ -83,9 +83,9 @@ Result<void> ingest_all(Store& store, std::span<const IngestSource> sources,
 
   CHUNKER_TRY(const auto memory,
               pipeline::plan_ingest(
-                  *parts.memory,
-                  {pipeline::thread_count(options.threads, options.quota), sources.size(),
-                   NarAwareChunker(chunking).bytes_kept_max(), options.strategy, options.deltas}));
+                  *parts.memory, {pipeline::thread_count(options.threads, options.quota),
+                                  sources.size(), NarAwareChunker(chunking).bytes_kept_max(),
+                                  options.strategy, options.deltas, parts.options.codecs.get()}));
   const unsigned threads = memory.threads;
   const auto cpu = pipeline::CpuUse::make_if_any(options.quota, threads);
   pipeline::ProgressMeter progress(on_progress, sources.size(), total_bytes(sources));

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "delta/package_name.hpp"
-#include "pipeline/nar_ingest.hpp"
+#include "pipeline/input.hpp"
 
 namespace chunker::pipeline {
 
@@ -20,6 +20,7 @@ IngestQueue::IngestQueue(std::span<const IngestSource> sources) {
     counts.resize(numbers.size());
     rounds.emplace_back(package == kNone ? 0 : counts[package]++, i);
     package_of_.push_back(package);
+    descriptors_each_ = std::max(descriptors_each_, descriptors_of(sources[i]));
   }
   std::ranges::sort(rounds);
   for (const auto& [round, i] : rounds) waiting_.push_back(i);

@@ -26,6 +26,8 @@ class IngestQueue {
 
   /// How many sources there were at first.
   [[nodiscard]] std::size_t size() const noexcept { return package_of_.size(); }
+  /// The most descriptors that one of them takes.
+  [[nodiscard]] std::size_t descriptors_each() const noexcept { return descriptors_each_; }
 
   /// The number of a source, which is then on its way; nothing if none is left, or if all that are left wait for
   /// one that is.
@@ -44,6 +46,7 @@ class IngestQueue {
 
   void hold_back_what_must_wait() CHUNKER_REQUIRES(mutex_);
 
+  std::size_t descriptors_each_ = 1;
   base::Mutex mutex_;
   std::vector<std::size_t> package_of_;  ///< Of each source; kNone where the name tells none.
   std::vector<Package> packages_ CHUNKER_GUARDED_BY(mutex_);

@@ -18,6 +18,8 @@ namespace chunker::pipeline {
 namespace {
 
 using NextIngest = std::function<std::optional<IngestOrder>()>;
+/// Owned while it travels: what ends the stages with an exception frees it.
+using SlabPtr = std::unique_ptr<Slab>;
 
 bool may_keep_waiting(const IngestSource& source) {
   std::error_code unknown;
@@ -45,7 +47,7 @@ class IngestStages {
   void run();
 
  private:
-  Slab* read_and_cut(tbb::flow_control& flow);
+  SlabPtr read_and_cut(tbb::flow_control& flow);
   void begin_nars();
   void run_stages(std::size_t slabs_max);
 
@@ -61,7 +63,7 @@ class IngestStages {
 };
 
 /// Stage 1, in order: a slab of each NAR in turn.
-Slab* IngestStages::read_and_cut(tbb::flow_control& flow) {
+SlabPtr IngestStages::read_and_cut(tbb::flow_control& flow) {
   begin_nars();
   if (going_.empty() || share_.changes(alone_)) {
     flow.stop();
@@ -70,7 +72,7 @@ Slab* IngestStages::read_and_cut(tbb::flow_control& flow) {
   auto slab = going_.front()->read_and_cut();
   Nars& next = slab->is_last ? ending_ : going_;
   next.splice(next.end(), going_, going_.begin());
-  return slab.release();
+  return slab;
 }
 
 void IngestStages::begin_nars() {
@@ -87,16 +89,19 @@ void IngestStages::begin_nars() {
 
 void IngestStages::run_stages(std::size_t slabs_max) {
   using tbb::filter_mode;
+  const auto read = [this](tbb::flow_control& flow) { return read_and_cut(flow); };
+  const auto store = [](SlabPtr slab) {
+    slab->nar->store_chunks(*slab);
+    return slab;
+  };
+  const auto collect = [](SlabPtr slab) {
+    NarIngest& nar = *slab->nar;
+    nar.collect(std::move(slab));
+  };
   tbb::parallel_pipeline(
-      slabs_max,
-      tbb::make_filter<void, Slab*>(filter_mode::serial_in_order, [this](tbb::flow_control& flow) {
-        return read_and_cut(flow);
-      }) & tbb::make_filter<Slab*, Slab*>(filter_mode::parallel, [](Slab* slab) {
-        slab->nar->store_chunks(*slab);
-        return slab;
-      }) & tbb::make_filter<Slab*, void>(filter_mode::serial_in_order, [](Slab* slab) {
-        slab->nar->collect(std::unique_ptr<Slab>(slab));
-      }));
+      slabs_max, tbb::make_filter<void, SlabPtr>(filter_mode::serial_in_order, read) &
+                     tbb::make_filter<SlabPtr, SlabPtr>(filter_mode::parallel, store) &
+                     tbb::make_filter<SlabPtr, void>(filter_mode::serial_in_order, collect));
 }
 
 void IngestStages::run() {
@@ -127,7 +132,8 @@ constexpr auto run_row = [](IngestRows& all, std::size_t) {
 
 void ingest_nars(const IngestShared& shared, IngestQueue& queue, const OrderOf& order_of) {
   const unsigned threads = shared.memory.threads;
-  const UnderWay under_way = nars_under_way(queue.size(), threads, shared.memory.nars_max);
+  const UnderWay under_way =
+      nars_under_way(queue.size(), threads, shared.memory.nars_max, queue.descriptors_each());
   const auto next_order = [&]() -> std::optional<IngestOrder> {
     const auto source = queue.next();
     return source ? std::optional(order_of(*source)) : std::nullopt;

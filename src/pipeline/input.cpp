@@ -13,6 +13,7 @@
 #include "base/mutex.hpp"
 #include "base/try.hpp"
 #include "chunker/nar_tree.hpp"
+#include "resource/descent.hpp"
 #include "resource/file.hpp"
 
 namespace chunker::pipeline {
@@ -32,7 +33,7 @@ class FileInput final : public Input {
     std::size_t filled = 0;
     while (filled < out.size()) {
       CHUNKER_TRY_VOID(file_.wait_readable(stop_));
-      CHUNKER_TRY(const std::size_t count, file_.read_some(out.subspan(filled)));
+      CHUNKER_TRY(const std::size_t count, file_.read_some(out.subspan(filled), stop_));
       if (count == 0) break;
       filled += count;
     }
@@ -130,6 +131,10 @@ Result<std::unique_ptr<Input>> open_input(const IngestSource& source, std::stop_
                                          FileInput::Ownership::callers, std::move(stop));
   }
   return base::fail(ErrorCode::invalid_argument, "this kind of source does not exist");
+}
+
+std::size_t descriptors_of(const IngestSource& source) noexcept {
+  return source.kind == IngestSource::Kind::tree ? resource::Descent::kDescriptorsMax : 1;
 }
 
 std::string name_of(const IngestSource& source) {

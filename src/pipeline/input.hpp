@@ -24,6 +24,9 @@ class Input {
 [[nodiscard]] Result<std::unique_ptr<Input>> open_input(const IngestSource& source,
                                                         std::stop_token stop = {});
 
+/// The most descriptors that this source takes while it is open.
+[[nodiscard]] std::size_t descriptors_of(const IngestSource& source) noexcept;
+
 /// What the source is called in a store, if that is known before its bytes are.
 [[nodiscard]] std::string name_of(const IngestSource& source);
 

@@ -29,8 +29,8 @@ constexpr std::size_t kCacheBytes = 8 * kMiB;
 /// Bookkeeping of packs, of chunks on their way, and of the operation itself.
 constexpr std::size_t kOperationBytes = 2 * kMiB;
 
-/// What a codec's context takes at most for frames of the usual size (bench/RESULTS.md, "Memory limits").
-std::size_t context_bytes(CompressionStrategy strategy) noexcept {
+/// What codecs' contexts take at most for frames of the usual size (bench/RESULTS.md, "Memory limits").
+std::size_t usual_context_bytes(CompressionStrategy strategy) noexcept {
   switch (strategy) {
     case CompressionStrategy::fastest:
       return kMiB;
@@ -46,14 +46,25 @@ std::size_t context_bytes(CompressionStrategy strategy) noexcept {
   return 32 * kMiB;
 }
 
+/// More where a codec says so: at high levels, or for large chunks.
+std::size_t context_bytes(const IngestNeeds& needs, std::size_t frame_bytes) {
+  std::size_t bytes = usual_context_bytes(needs.strategy);
+  if (needs.codecs == nullptr) return bytes;
+  for (const auto& codec :
+       {needs.codecs->for_strategy(needs.strategy), needs.codecs->for_x86_code(needs.strategy)}) {
+    if (codec) bytes = std::max(bytes, codec->context_bytes(frame_bytes));
+  }
+  return bytes;
+}
+
 constexpr std::size_t kDeltaContextBytes = 5 * kMiB;
 
 /// A FrameBuilder's buffers and contexts.
-std::size_t worker_bytes(const IngestNeeds& needs) noexcept {
+std::size_t worker_bytes(const IngestNeeds& needs) {
   const auto frame =
       static_cast<std::size_t>(std::max(store::kSharedFrameBytesMax, needs.chunk_bytes_max));
   // What is gathered, and what it becomes.
-  const std::size_t plain = context_bytes(needs.strategy) + 2 * frame;
+  const std::size_t plain = context_bytes(needs, frame) + 2 * frame;
   if (!needs.deltas) return plain;
   // The base, the delta, the context that has both, and what reads bases.
   return plain + DeltaEncoder::kBaseBytesMax + frame + kDeltaContextBytes +

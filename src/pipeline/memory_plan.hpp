@@ -32,6 +32,8 @@ struct IngestNeeds {
   std::uint64_t chunk_bytes_max;  ///< What one chunk and its look-ahead take.
   CompressionStrategy strategy;
   bool deltas;
+  const CodecRegistry* codecs =
+      nullptr;  ///< What the strategy takes its codecs from, to be asked for their needs.
 };
 
 /// As many threads and as large slabs as the budget allows. Errors: memory_limit_exceeded if one thread with the

@@ -296,7 +296,7 @@ Result<void> NarIngest::stage() {
   CHUNKER_TRY(auto encoded, store::encode_manifest(manifest_, shared_.hash.algorithm()));
   CHUNKER_TRY_VOID(put_pieces(encoded));
 
-  const IngestedNar nar = summary();
+  IngestedNar nar = summary();
   store::StagedNar staged;
   staged.name = nar.name;
   staged.record = {encoded.bytes.size(), nar.nar_sha256, nar.nar_bytes, nar.chunks};
@@ -304,13 +304,11 @@ Result<void> NarIngest::stage() {
   staged.waits_for = std::move(waits_for_);
   shared_.under_way.add(package_);
   staged.on_durable = [nar, report = order_.report, package = package_,
-                       &under_way = shared_.under_way](const Result<void>& durable) {
+                       &under_way = shared_.under_way](const auto& durable) mutable {
     under_way.remove(package);
-    if (durable) {
-      report(nar);
-    } else {
-      report(std::unexpected(durable.error()));
-    }
+    if (!durable) return report(std::unexpected(durable.error()));
+    nar.older_kept_as = durable->older_kept_as;
+    report(nar);
   };
   auto put = shared_.writer.put_nar(std::move(staged));
   if (!put) shared_.under_way.remove(package_);

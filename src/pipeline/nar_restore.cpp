@@ -6,6 +6,7 @@
 #include "base/try.hpp"
 #include "pipeline/workers.hpp"
 #include "store/manifest_reader.hpp"
+#include "store/second_look.hpp"
 
 namespace chunker::pipeline {
 namespace {
@@ -23,6 +24,12 @@ bool follows(const FrameRun::Piece& before, const FrameRun::Piece& next) {
 }  // namespace
 
 void NarRestore::fail(Error error) {
+  const bool lacks =
+      error.code == ErrorCode::store_chunk_missing || error.code == ErrorCode::store_not_found;
+  if (lacks && was_removed()) {
+    error = {ErrorCode::store_not_found, "this NAR was removed since the store was opened",
+             Error::kNoOffset, order_.nar_sha256.hex()};
+  }
   const base::Lock lock(error_mutex_);
   if (!error_) error_ = std::move(error);
   failed_ = true;
@@ -61,7 +68,16 @@ Result<void> NarRestore::plan_pieces(FrameRun& run) {
 
 Result<void> NarRestore::begin() {
   if (shared_.cpu != nullptr) CHUNKER_TRY_VOID(shared_.cpu->check_limit());
-  CHUNKER_TRY(const auto head, store::read_manifest_head(shared_.parts, order_.nar_sha256));
+  CHUNKER_TRY(const std::uint64_t nar_bytes,
+              store::with_second_look(shared_.parts,
+                                      [this](Store::Parts& parts) { return read_lists(parts); }));
+  if (order_.range) narrow(*order_.range);
+  return order_.on_begin ? order_.on_begin(nar_bytes) : Result<void>();
+}
+
+/// Returns the size of the NAR.
+Result<std::uint64_t> NarRestore::read_lists(Store::Parts& parts) {
+  CHUNKER_TRY(const auto head, store::read_manifest_head(parts, order_.nar_sha256));
   const auto& range = order_.range;
   if (range && (range->offset_bytes > head.nar_bytes ||
                 range->size_bytes > head.nar_bytes - range->offset_bytes)) {
@@ -69,10 +85,9 @@ Result<void> NarRestore::begin() {
                       head.nar_bytes);
   }
   CHUNKER_TRY_VOID(reserve_lists(head));
-  CHUNKER_TRY(chunks_, store::read_chunk_list(shared_.parts, head));
-  CHUNKER_TRY(references_, store::read_references(shared_.parts, head));
-  if (range) narrow(*range);
-  return order_.on_begin ? order_.on_begin(head.nar_bytes) : Result<void>();
+  CHUNKER_TRY(chunks_, store::read_chunk_list(parts, head));
+  CHUNKER_TRY(references_, store::read_references(parts, head));
+  return head.nar_bytes;
 }
 
 /// Encoded and decoded: what a reference takes here is a few times what it takes there.
@@ -133,12 +148,9 @@ void NarRestore::decode(FrameRun& run) {
 
 Result<void> NarRestore::decode_frame(FrameRun& run) {
   if (run.pieces.empty()) return {};
-  store::FrameReader& reader = shared_.readers.local();
-  CHUNKER_TRY_VOID(reader.load(run.pieces.front().location));
-  for (const FrameRun::Piece& piece : run.pieces) {
-    CHUNKER_TRY_VOID(reader.chunk(piece.digest, piece.location));
-  }
-  run.frame = reader.take();
+  auto loaded = load_frame(run);
+  if (!loaded && store::may_have_moved(shared_.parts, loaded.error())) loaded = load_elsewhere(run);
+  if (!loaded) return loaded;
   for (const FrameRun::Piece& piece : run.pieces) {
     refs::restore_references(references_, piece.offset_bytes, run.bytes_of(piece));
   }
@@ -146,6 +158,40 @@ Result<void> NarRestore::decode_frame(FrameRun& run) {
   if (!run.has_last) return shared_.cpu->pass(run.frame.size());
   shared_.cpu->spend(run.frame.size());  // So close to its end no NAR is given up.
   return {};
+}
+
+Result<void> NarRestore::load_frame(FrameRun& run) {
+  store::FrameReader& reader = shared_.readers.local();
+  CHUNKER_TRY_VOID(reader.load(run.pieces.front().location));
+  for (const FrameRun::Piece& piece : run.pieces) {
+    CHUNKER_TRY_VOID(reader.chunk(piece.digest, piece.location));
+  }
+  run.frame = reader.take();
+  return {};
+}
+
+/// Each chunk by itself, wherever it lies by now.
+Result<void> NarRestore::load_elsewhere(FrameRun& run) {
+  run.frame.clear();
+  for (FrameRun::Piece& piece : run.pieces) {
+    piece.location.offset_in_frame = run.frame.size();
+    CHUNKER_TRY_VOID(store::with_second_look(shared_.parts, [&](Store::Parts& parts) {
+      store::FrameReader reader(parts);
+      return store::fetch_pieces(parts, reader)(piece.digest, run.frame);
+    }));
+  }
+  return {};
+}
+
+/// Since this store was opened, by another process.
+bool NarRestore::was_removed() const {
+  Store::Parts& parts = shared_.parts;
+  const auto before = parts.index->manifest(order_.nar_sha256);
+  if (parts.options.access != StoreAccess::read || !before || !*before) return false;
+  const auto newer = parts.newer();
+  if (!newer) return false;
+  const auto now = (*newer)->parts().index->manifest(order_.nar_sha256);
+  return now && !*now;
 }
 
 /// What is to go out of the bytes that lie at `offset_bytes`.

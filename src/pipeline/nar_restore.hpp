@@ -95,10 +95,14 @@ class NarRestore {
  private:
   Result<void> plan_pieces(FrameRun& run);
   Result<void> begin();
+  Result<std::uint64_t> read_lists(Store::Parts& parts);
   Result<void> reserve_lists(const store::ManifestHead& head);
   void narrow(ByteRange range);
   Result<void> locate_ahead();
   Result<void> decode_frame(FrameRun& run);
+  Result<void> load_frame(FrameRun& run);
+  Result<void> load_elsewhere(FrameRun& run);
+  [[nodiscard]] bool was_removed() const;
   Bytes wanted(Bytes bytes, std::uint64_t offset_bytes) const;
   Result<void> verify();
   void fail(Error error);

@@ -35,7 +35,7 @@ Result<std::optional<std::pair<Manifest, std::vector<Digest>>>> read_newest(Stor
   if (!nar) return std::nullopt;
   CHUNKER_TRY(const auto head, store::read_manifest_head(parts, *nar));
   if (head.chunk_count > kChunksMax || head.entry_count > kEntriesMax) return std::nullopt;
-  CHUNKER_TRY(auto manifest, store::read_manifest(parts, *nar));
+  CHUNKER_TRY(auto manifest, store::read_manifest(parts, head));
   return std::pair(std::move(manifest), head.pieces());
 }
 

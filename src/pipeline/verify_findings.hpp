@@ -46,10 +46,12 @@ struct CheckedPacks {
   std::unordered_map<store::PackNumber, std::string> missing;  ///< In the index, not there.
   /// Where the payloads of those end whose directory is sound.
   std::unordered_map<store::PackNumber, std::uint64_t> sound;
-  std::vector<std::string> damaged_keys;  ///< Of blobs that hold damage; ascending.
-  std::unordered_set<Digest> damaged;     ///< Chunks, where the index finds them.
-  std::unordered_set<Digest> spare;       ///< Good copies where the index does not look for them.
-  VerifyReport report;                    ///< As far as it counts what packs hold.
+  std::unordered_set<store::PackNumber> unread_packs;  ///< Nobody knows whether they are damaged.
+  std::vector<std::string> damaged_keys;               ///< Of blobs that hold damage; ascending.
+  std::unordered_set<Digest> damaged;                  ///< Chunks, where the index finds them.
+  std::unordered_set<Digest> unread;                   ///< Chunks of which nobody knows either.
+  std::unordered_set<Digest> spare;  ///< Good copies where the index does not look for them.
+  VerifyReport report;               ///< As far as it counts what packs hold.
 };
 
 /// What checking has at its disposal.

@@ -44,6 +44,7 @@ class PackChecks {
   };
 
   void damaged_pack(const std::string& key, const Error& error);
+  void unread_pack(store::PackNumber number, const Error& error);
   void damaged_copy(const Error& error, const PackEntry& pack, bool needed);
   void check_unknown(const store::BlobStore::Listed& blob);
   void check_pack(const PackEntry& pack, ProgressMeter& progress);
@@ -53,7 +54,7 @@ class PackChecks {
   Result<void> check_frame(store::FrameReader& reader, const PackEntry& pack,
                            const FrameRecord& frame, std::uint64_t offset);
   Result<bool> check_chunk(const store::FrameReader& reader, const PackEntry& pack,
-                           const LocatedChunk& chunk, bool loaded);
+                           const LocatedChunk& chunk, const Result<void>& loaded);
   Result<void> check_manifest(const PackEntry& pack, const ManifestRecord& manifest,
                               std::uint64_t offset);
 
@@ -71,6 +72,12 @@ void PackChecks::damaged_pack(const std::string& key, const Error& error) {
   if (!store::is_damage(error.code)) return;
   const base::Lock lock(mutex_);
   found_.damaged_keys.push_back(key);
+}
+
+void PackChecks::unread_pack(store::PackNumber number, const Error& error) {
+  if (store::is_damage(error.code)) return;
+  const base::Lock lock(mutex_);
+  found_.unread_packs.insert(number);
 }
 
 /// Damage counts where the index sends readers; another copy is as good as garbage.
@@ -133,7 +140,7 @@ Result<void> PackChecks::check_base(const FrameRecord& frame) {
 
 /// Whether the index finds the chunk here; with `content` hashes it.
 Result<bool> PackChecks::check_chunk(const store::FrameReader& reader, const PackEntry& pack,
-                                     const LocatedChunk& chunk, bool loaded) {
+                                     const LocatedChunk& chunk, const Result<void>& loaded) {
   const auto& [digest, location] = chunk;
   CHUNKER_TRY(const auto known, parts_.index->chunk(digest));
   // A delta may be forgotten: it was garbage, or lost its base for a time.
@@ -142,7 +149,7 @@ Result<bool> PackChecks::check_chunk(const store::FrameReader& reader, const Pac
                        location.payload_offset, pack.key + ": " + digest.hex()});
   }
   const bool needed = known && known->same_frame(location);
-  bool good = loaded;
+  bool good = loaded.has_value();
   if (good && options_.content) {
     const auto bytes = reader.chunk(digest, location);
     if (!bytes) damaged_copy(bytes.error(), pack, needed);
@@ -150,7 +157,8 @@ Result<bool> PackChecks::check_chunk(const store::FrameReader& reader, const Pac
   }
   if (good != needed && (options_.content || !good)) {
     const base::Lock lock(mutex_);
-    (good ? found_.spare : found_.damaged).insert(digest);
+    const bool is_unread = !loaded && !store::is_damage(loaded.error().code);
+    (good ? found_.spare : is_unread ? found_.unread : found_.damaged).insert(digest);
   }
   return needed;
 }
@@ -163,7 +171,7 @@ Result<void> PackChecks::check_frame(store::FrameReader& reader, const PackEntry
   if (loaded && options_.content) loaded = reader.load(chunks.front().location);
   bool any_needed = false;
   for (const LocatedChunk& chunk : chunks) {
-    CHUNKER_TRY(const bool needed, check_chunk(reader, pack, chunk, loaded.has_value()));
+    CHUNKER_TRY(const bool needed, check_chunk(reader, pack, chunk, loaded));
     any_needed |= needed;
   }
   if (loaded) return {};
@@ -227,10 +235,14 @@ void PackChecks::check_pack(const PackEntry& pack, ProgressMeter& progress) {
   auto directory = store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes);
   if (!directory) {
     damaged_pack(pack.key, directory.error());
+    unread_pack(pack.number, directory.error());
     return findings_.problem(std::move(directory).error());
   }
   auto checked = catching([&] { return check_contents(pack, *directory, progress); });
-  if (!checked) findings_.problem(std::move(checked).error().within(pack.key));
+  if (!checked) {
+    unread_pack(pack.number, checked.error());
+    findings_.problem(std::move(checked).error().within(pack.key));
+  }
   if (means_.cpu != nullptr) means_.cpu->finish_one();
 }
 

@@ -36,9 +36,10 @@ class UseChecks {
  private:
   Result<void> check_index();
   [[nodiscard]] bool is_sound(const ChunkLocation& location) const;
-  Result<void> spread_damage();
-  Result<bool> spread_damage_in(const PackEntry& pack);
-  Result<bool> spread_damage_to(const std::vector<store::LocatedChunk>& frame);
+  using Chunks = std::unordered_set<Digest>;
+  Result<void> spread();
+  Result<bool> spread_in(const PackEntry& pack, Chunks& chunks);
+  Result<bool> spread_to(const std::vector<store::LocatedChunk>& frame, Chunks& chunks);
   Result<void> check_nars();
   Result<void> check_named(const store::NameRecord& name);
   Result<void> check_nar(const Digest& nar_sha256);
@@ -65,6 +66,10 @@ Result<void> UseChecks::check_index() {
   return parts_.index->for_each_chunk([&](const auto& chunk) -> Result<void> {
     const auto& [digest, location] = chunk;
     if (is_sound(location)) return {};
+    if (packs_.unread_packs.contains(location.pack)) {
+      packs_.unread.insert(digest);
+      return {};
+    }
     packs_.damaged.insert(digest);
     // Once per pack is enough to know.
     if (!packs_.missing.contains(location.pack) && reported.insert(location.pack).second) {
@@ -76,39 +81,39 @@ Result<void> UseChecks::check_index() {
   });
 }
 
-/// A delta is damaged where its base is.
-Result<void> UseChecks::spread_damage() {
-  for (bool found = !packs_.damaged.empty(); found;) {
-    found = false;
-    for (const PackEntry& pack : packs_.packs) {
-      CHUNKER_TRY(const bool found_here, spread_damage_in(pack));
-      found |= found_here;
+/// A delta is damaged where its base is, and cannot be read where its base cannot.
+Result<void> UseChecks::spread() {
+  for (auto* const chunks : {&packs_.damaged, &packs_.unread}) {
+    for (bool found = !chunks->empty(); found;) {
+      found = false;
+      for (const PackEntry& pack : packs_.packs) {
+        CHUNKER_TRY(const bool found_here, spread_in(pack, *chunks));
+        found |= found_here;
+      }
     }
   }
   return {};
 }
 
-Result<bool> UseChecks::spread_damage_in(const PackEntry& pack) {
+Result<bool> UseChecks::spread_in(const PackEntry& pack, Chunks& chunks) {
   const auto directory = store::read_pack_directory(*parts_.blobs, pack.key, pack.blob_bytes);
-  if (!directory) return false;  // Its chunks are damaged anyway.
+  if (!directory) return false;  // It is the same with all of its chunks.
   bool found = false;
   for (const auto& [delta, payload_offset] : store::delta_frames(*directory)) {
-    const auto is_damaged = [this](const Digest& digest) {
-      return packs_.damaged.contains(digest);
-    };
-    if (std::ranges::none_of(delta.base, is_damaged)) continue;
+    const auto is_one = [&chunks](const Digest& digest) { return chunks.contains(digest); };
+    if (std::ranges::none_of(delta.base, is_one)) continue;
     CHUNKER_TRY(const bool found_here,
-                spread_damage_to(store::chunks_of(delta, pack.number, payload_offset)));
+                spread_to(store::chunks_of(delta, pack.number, payload_offset), chunks));
     found |= found_here;
   }
   return found;
 }
 
-Result<bool> UseChecks::spread_damage_to(const std::vector<store::LocatedChunk>& frame) {
+Result<bool> UseChecks::spread_to(const std::vector<store::LocatedChunk>& frame, Chunks& chunks) {
   bool found = false;
   for (const auto& [digest, location] : frame) {
     CHUNKER_TRY(const auto known, parts_.index->chunk(digest));
-    if (known && known->same_frame(location)) found |= packs_.damaged.insert(digest).second;
+    if (known && known->same_frame(location)) found |= chunks.insert(digest).second;
   }
   return found;
 }
@@ -117,6 +122,10 @@ Result<void> UseChecks::check_reference(const ChunkReference& chunk) {
   CHUNKER_TRY(const auto location, parts_.locate(chunk.digest));
   if (location.chunk_bytes != chunk.size_bytes) {
     return base::fail(ErrorCode::store_corrupt, "manifest and index disagree on a chunk's size",
+                      Error::kNoOffset, chunk.digest.hex());
+  }
+  if (packs_.unread.contains(chunk.digest)) {
+    return base::fail(ErrorCode::io_failed, "the NAR needs a chunk that cannot be read",
                       Error::kNoOffset, chunk.digest.hex());
   }
   if (!packs_.damaged.contains(chunk.digest)) return {};
@@ -181,7 +190,7 @@ Result<VerifyReport> UseChecks::run() {
   std::optional<CpuUse::Working> working;
   if (means_.cpu != nullptr) working.emplace(*means_.cpu);
   CHUNKER_TRY_VOID(check_index());
-  CHUNKER_TRY_VOID(spread_damage());
+  CHUNKER_TRY_VOID(spread());
   CHUNKER_TRY_VOID(check_nars());
   CHUNKER_TRY_VOID(findings_.go_on());
   report_missing();

@@ -24,15 +24,19 @@ unsigned thread_count(unsigned asked, const CpuQuota& quota) {
   return quota.max_threads != 0 ? std::min(wanted, quota.max_threads) : wanted;
 }
 
-std::size_t files_at_once(std::size_t wanted, unsigned threads) noexcept {
+std::size_t files_at_once(std::size_t wanted, unsigned threads,
+                          std::size_t descriptors_each) noexcept {
   // A pack that is written and one that is synced, their folders, RocksDB's next files; a pack that a thread reads.
   const std::size_t kept = 12 + std::size_t{2} * threads;
   const std::size_t left = resource::descriptors_left();
-  return std::clamp<std::size_t>(left - std::min(left, kept), 1, std::max<std::size_t>(wanted, 1));
+  return std::clamp<std::size_t>((left - std::min(left, kept)) / descriptors_each, 1,
+                                 std::max<std::size_t>(wanted, 1));
 }
 
-UnderWay nars_under_way(std::size_t nars, unsigned threads, std::size_t nars_each_max) noexcept {
-  const std::size_t files = files_at_once(std::min(nars, nars_each_max * threads), threads);
+UnderWay nars_under_way(std::size_t nars, unsigned threads, std::size_t nars_each_max,
+                        std::size_t descriptors_each) noexcept {
+  const std::size_t files =
+      files_at_once(std::min(nars, nars_each_max * threads), threads, descriptors_each);
   return {static_cast<unsigned>(std::min<std::size_t>(threads, files)),
           std::max<std::size_t>(files / threads, 1)};
 }

@@ -21,9 +21,10 @@ namespace chunker::pipeline {
 /// quota allows.
 [[nodiscard]] unsigned thread_count(unsigned asked, const CpuQuota& quota = {});
 
-/// How many of `wanted` files to have open at once: fewer near the limit of descriptors, of which those that the store
-/// needs on `threads` threads are left free; at least one (R11.2).
-[[nodiscard]] std::size_t files_at_once(std::size_t wanted, unsigned threads) noexcept;
+/// How many of `wanted` files, or trees that take `descriptors_each`, to have open at once: fewer near the limit of
+/// descriptors, of which those that the store needs on `threads` threads are left free; at least one (R11.2).
+[[nodiscard]] std::size_t files_at_once(std::size_t wanted, unsigned threads,
+                                        std::size_t descriptors_each = 1) noexcept;
 
 /// How many of `threads` threads can have a file each.
 [[nodiscard]] inline unsigned threads_with_a_file(unsigned threads) noexcept {
@@ -37,8 +38,8 @@ struct UnderWay {
 };
 
 /// A pipeline per thread, and up to `nars_each_max` NARs in each; fewer where fewer files can be open.
-[[nodiscard]] UnderWay nars_under_way(std::size_t nars, unsigned threads,
-                                      std::size_t nars_each_max) noexcept;
+[[nodiscard]] UnderWay nars_under_way(std::size_t nars, unsigned threads, std::size_t nars_each_max,
+                                      std::size_t descriptors_each = 1) noexcept;
 
 /// How many of `wanted` threads the system lets this process start now. Asked before libraries are let
 /// loose that end the process where a thread cannot be had: RocksDB and TBB do.

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <functional>
+#include <stop_token>
+#include <utility>
 
 namespace chunker::resource {
 
@@ -19,8 +21,8 @@ class Backoff {
 
   explicit Backoff(Sleep sleep = {}) : sleep_(std::move(sleep)) {}
 
-  /// Waits; false, and at once, when there was waiting enough.
-  [[nodiscard]] bool wait();
+  /// Waits, until `stop` is requested at most; false, and at once, when there was waiting enough or it was before.
+  [[nodiscard]] bool wait(const std::stop_token& stop = {});
 
  private:
   Sleep sleep_;

@@ -84,9 +84,9 @@ bool too_many_are_open(int error_number) noexcept {
 
 /// Repeats a system call after longer and longer waits, as long as its error `passes`.
 template <class Call>
-auto tried_again(Call call, bool (*passes)(int)) {
+auto tried_again(Call call, bool (*passes)(int), const std::stop_token& stop = {}) {
   auto result = retried(call);
-  for (Backoff backoff; result < 0 && passes(errno) && backoff.wait();) result = retried(call);
+  for (Backoff backoff; result < 0 && passes(errno) && backoff.wait(stop);) result = retried(call);
   return result;
 }
 
@@ -146,11 +146,13 @@ File::File(int descriptor, std::filesystem::path path) noexcept
 File::File(File&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       never_waits_(other.never_waits_),
+      waited_enough_(other.waited_enough_.load()),
       path_(std::move(other.path_)) {}
 
 File& File::operator=(File&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(never_waits_, other.never_waits_);
+  other.waited_enough_ = waited_enough_.exchange(other.waited_enough_);
   std::swap(path_, other.path_);
   return *this;
 }
@@ -167,7 +169,7 @@ Result<File> File::open_read(const std::filesystem::path& path, const std::stop_
   // Without O_NONBLOCK a FIFO nobody writes to would hold us in here, deaf to `stop`.
   const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
   const int descriptor =
-      tried_again([&] { return ::open(path.c_str(), flags); }, too_many_are_open);
+      tried_again([&] { return ::open(path.c_str(), flags); }, too_many_are_open, stop);
   if (descriptor < 0) return failed("cannot open", path);
   File file(descriptor, path);
   struct stat status{};
@@ -195,6 +197,14 @@ Result<File> File::create_new(const std::filesystem::path& path) {
   return File(descriptor, path);
 }
 
+template <class Read>
+::ssize_t File::read_again(const Read& read, const std::stop_token& stop) const {
+  if (waited_enough_) return retried(read);
+  const ::ssize_t got = tried_again(read, may_pass, stop);
+  waited_enough_ = got < 0;
+  return got;
+}
+
 Result<std::size_t> File::read_at(std::uint64_t offset_bytes, MutableBytes out) const {
   if (offset_bytes > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) - out.size()) {
     return 0;  // No file reaches that far.
@@ -206,7 +216,7 @@ Result<std::size_t> File::read_at(std::uint64_t offset_bytes, MutableBytes out) 
       return ::pread(descriptor_, out.data() + done, wanted,
                      static_cast<off_t>(offset_bytes + done));
     };
-    const ssize_t got = tried_again(read, may_pass);
+    const ssize_t got = read_again(read);
     if (got < 0) return failed("cannot read", path_);
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
@@ -229,10 +239,9 @@ Result<void> File::wait_readable(const std::stop_token& stop) const {
   }
 }
 
-Result<std::size_t> File::read_some(MutableBytes out) {
+Result<std::size_t> File::read_some(MutableBytes out, const std::stop_token& stop) {
   const std::size_t wanted = std::min(out.size(), kCallBytesMax);
-  const ssize_t got =
-      tried_again([&] { return ::read(descriptor_, out.data(), wanted); }, may_pass);
+  const ssize_t got = read_again([&] { return ::read(descriptor_, out.data(), wanted); }, stop);
   if (got < 0) return failed("cannot read", path_);
   return static_cast<std::size_t>(got);
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -28,8 +31,9 @@ namespace chunker::resource {
 /// Threads: movable; read_at() and size() may be called from any thread at once.
 /// Errors:  io_*, with the path as context.
 /// Cost:    one system call per method, repeated where the system interrupts or shortens it. What may pass is tried
-///          again for a quarter of a second (Backoff): reads that fail for the moment (R11.3), opening while too many
-///          files are open (R11.2).
+///          again for a quarter of a second (Backoff): opening while too many files are open (R11.2), and reads that
+///          fail for the moment (R11.3). Once that was in vain, later reads of this file that fail do so at once: of a
+///          dying disk there are many.
 class File {
  public:
   File() noexcept = default;
@@ -58,8 +62,8 @@ class File {
   /// or left. Errors: cancelled, at most kStopLatency after `stop` is requested.
   [[nodiscard]] Result<void> wait_readable(const std::stop_token& stop) const;
   static constexpr std::chrono::milliseconds kStopLatency{50};
-  /// Reads what is there, at the file's own position: at least one byte, or 0 at the end.
-  [[nodiscard]] Result<std::size_t> read_some(MutableBytes out);
+  /// Reads what is there, at the file's own position: at least one byte, or 0 at the end. Trying again ends with `stop`.
+  [[nodiscard]] Result<std::size_t> read_some(MutableBytes out, const std::stop_token& stop = {});
   [[nodiscard]] Result<void> write_all(Bytes bytes);
   /// Makes room for a file of this size, which stays as short as it is: writing is then half as fast again
   /// (bench/RESULTS.md, "Hashing"). Nothing where the file system cannot. Errors: io_no_space, io_failed.
@@ -78,9 +82,12 @@ class File {
 
  private:
   File(int descriptor, std::filesystem::path path) noexcept;
+  template <class Read>
+  ::ssize_t read_again(const Read& read, const std::stop_token& stop = {}) const;
 
   int descriptor_ = -1;
   bool never_waits_ = false;  ///< Known to be a regular file.
+  mutable std::atomic<bool> waited_enough_{false};
   std::filesystem::path path_;
 };
 

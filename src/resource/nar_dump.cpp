@@ -10,6 +10,7 @@
 #include "base/try.hpp"
 #include "chunker/nar.hpp"
 #include "chunker/nar_tree.hpp"
+#include "resource/descent.hpp"
 #include "resource/directory.hpp"
 
 namespace chunker {
@@ -42,7 +43,6 @@ class Dump {
 
  private:
   struct Level {
-    File directory;
     std::vector<std::string> names;
     std::size_t next = 0;
   };
@@ -57,7 +57,8 @@ class Dump {
 
   NarWriter nar_;
   ByteBuffer buffer_;
-  std::vector<Level> levels_;
+  resource::Descent directories_;
+  std::vector<Level> levels_;  // What is to be done in each.
 };
 
 Result<void> Dump::run(const std::filesystem::path& root) {
@@ -74,11 +75,12 @@ Result<void> Dump::dump_next() {
   Level& level = levels_.back();
   if (level.next == level.names.size()) {
     levels_.pop_back();
+    CHUNKER_TRY_VOID(directories_.leave());
     return nar_.end_directory();
   }
   const std::string& name = level.names[level.next++];
-  const std::filesystem::path shown = level.directory.path() / name;
-  const int at = level.directory.descriptor();
+  const std::filesystem::path shown = directories_.current().path() / name;
+  const int at = directories_.current().descriptor();
   struct ::stat seen{};
   if (::fstatat(at, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) < 0) {
     return std::unexpected(resource::walk_error(errno, "cannot read", shown));
@@ -96,9 +98,10 @@ Result<void> Dump::dump(int at, const std::string& name, std::string_view nar_na
   }
   CHUNKER_TRY(File file, resource::open_seen(at, name, seen, shown));
   if (S_ISREG(seen.st_mode)) return dump_file(std::move(file), nar_name, seen);
-  CHUNKER_TRY(auto names, resource::names_in(file));
   CHUNKER_TRY_VOID(nar_.begin_directory(nar_name));
-  levels_.push_back({std::move(file), std::move(names)});
+  CHUNKER_TRY_VOID(directories_.enter(std::move(file)));
+  CHUNKER_TRY(auto names, resource::names_in(directories_.current()));
+  levels_.push_back({std::move(names)});
   return {};
 }
 

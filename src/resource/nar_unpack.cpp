@@ -8,12 +8,12 @@
 #include <cstdio>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/hex.hpp"
 #include "base/try.hpp"
 #include "chunker/nar.hpp"
 #include "chunker/nar_tree.hpp"
+#include "resource/descent.hpp"
 #include "resource/directory.hpp"
 
 namespace chunker {
@@ -99,7 +99,8 @@ struct NarUnpacker::State final : NarVisitor {
   std::string target_name;
   File parent;
   std::string temporary_name;     // in `parent`; empty once it is gone
-  std::vector<File> directories;  // the temporary one, the root, and on to the current one
+  File temporary;                 // closed once it is gone
+  resource::Descent directories;  // in it, the root and on to the current one
   File file;                      // whose contents come now
   NarParser parser;
   std::optional<Error> error;
@@ -121,9 +122,8 @@ Result<std::unique_ptr<NarUnpacker::State>> NarUnpacker::State::create(
     return unsafe("the target exists already", target);
   }
   CHUNKER_TRY(state->temporary_name, make_private_directory(state->parent));
-  CHUNKER_TRY(File temporary, resource::open_directory(state->parent.descriptor(),
-                                                       state->temporary_name, state->target));
-  state->directories.push_back(std::move(temporary));
+  CHUNKER_TRY(state->temporary, resource::open_directory(state->parent.descriptor(),
+                                                         state->temporary_name, state->target));
   return state;
 }
 
@@ -152,10 +152,10 @@ Result<void> NarUnpacker::State::settle(Result<void> result) {
 // only what was unpacked is removed.
 void NarUnpacker::State::discard() {
   file = File();
-  if (!directories.empty()) {
-    directories.erase(directories.begin() + 1, directories.end());
-    resource::remove_all_in(directories.front());
-    directories.clear();
+  directories = {};
+  if (temporary.is_open()) {
+    resource::remove_all_in(temporary);
+    temporary = File();
   }
   if (!temporary_name.empty()) {
     ::unlinkat(parent.descriptor(), temporary_name.c_str(), AT_REMOVEDIR);
@@ -164,7 +164,7 @@ void NarUnpacker::State::discard() {
 }
 
 Result<void> NarUnpacker::State::on_entry(const NarEntry& entry, std::string_view link_target) {
-  const int at = directories.back().descriptor();
+  const int at = (directories.is_empty() ? temporary : directories.current()).descriptor();
   const std::string name =
       entry.path.empty() ? kRootName : entry.path.substr(entry.path.rfind('/') + 1);
   switch (entry.type) {
@@ -183,8 +183,7 @@ Result<void> NarUnpacker::State::make_directory(int at, const std::string& name,
                                                 const NarEntry& entry) {
   if (::mkdirat(at, name.c_str(), 0777) < 0) return failed_to_make(entry);
   CHUNKER_TRY(File made, resource::open_directory(at, name, target / entry.path));
-  directories.push_back(std::move(made));
-  return {};
+  return directories.enter(std::move(made));
 }
 
 Result<void> NarUnpacker::State::make_file(int at, const std::string& name, const NarEntry& entry) {
@@ -197,8 +196,7 @@ Result<void> NarUnpacker::State::make_file(int at, const std::string& name, cons
 
 Result<void> NarUnpacker::State::on_entry_end(const NarEntry& entry) {
   if (entry.type == NarEntryType::regular) return file.close();
-  directories.pop_back();
-  return {};
+  return directories.leave();
 }
 
 std::unexpected<Error> NarUnpacker::State::failed_to_make(const NarEntry& entry) const {
@@ -211,8 +209,8 @@ std::unexpected<Error> NarUnpacker::State::failed_to_make(const NarEntry& entry)
 }
 
 Result<void> NarUnpacker::State::commit() {
-  if (directories.empty()) return {};  // finished before
-  const int from = directories.back().descriptor();
+  if (!temporary.is_open()) return {};  // finished before
+  const int from = temporary.descriptor();
   const int to = parent.descriptor();
   if (rename_unless_there(from, kRootName, to, target_name.c_str()) < 0) {
     if (errno == EEXIST) return unsafe("the target was made by somebody else meanwhile", target);

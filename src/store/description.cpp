@@ -43,16 +43,16 @@ Result<Description> parse(std::string_view text) {
     const bool newer = first.starts_with("chunker-store ");
     return base::fail(
         newer ? ErrorCode::store_version : ErrorCode::store_corrupt,
-        newer ? "the store was made by a newer version" : "this is not a chunker store", 0,
-        std::string(kFileName));
+        newer ? "the store was made by a newer version" : "chunker.store does not begin like one",
+        0, std::string(kFileName));
   }
   Description description;
   while (!text.empty()) {
     const std::string_view line = take_line(text);
     const std::size_t space = line.find(' ');
     if (space == std::string_view::npos) {
-      return base::fail(ErrorCode::store_corrupt, "a line is not \"key value\"", Error::kNoOffset,
-                        std::string(kFileName));
+      return base::fail(ErrorCode::store_corrupt, "a line of chunker.store is not \"key value\"",
+                        Error::kNoOffset, std::string(kFileName));
     }
     CHUNKER_TRY_VOID(set(description, line.substr(0, space), line.substr(space + 1)));
   }

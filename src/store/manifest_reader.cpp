@@ -50,10 +50,14 @@ Result<References> read_references(Store::Parts& parts, const ManifestHead& head
   return decode_reference_lists(head, fetch_pieces(parts, reader));
 }
 
-Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256) {
-  CHUNKER_TRY(const ManifestHead head, read_manifest_head(parts, nar_sha256));
+Result<Manifest> read_manifest(Store::Parts& parts, const ManifestHead& head) {
   FrameReader reader(parts);
   return decode_manifest(head, fetch_pieces(parts, reader));
+}
+
+Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256) {
+  CHUNKER_TRY(const ManifestHead head, read_manifest_head(parts, nar_sha256));
+  return read_manifest(parts, head);
 }
 
 }  // namespace chunker::store

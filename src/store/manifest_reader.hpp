@@ -21,6 +21,7 @@ namespace chunker::store {
                                                                   const ManifestHead& head);
 /// The references alone.
 [[nodiscard]] Result<References> read_references(Store::Parts& parts, const ManifestHead& head);
+[[nodiscard]] Result<Manifest> read_manifest(Store::Parts& parts, const ManifestHead& head);
 [[nodiscard]] Result<Manifest> read_manifest(Store::Parts& parts, const Digest& nar_sha256);
 
 }  // namespace chunker::store

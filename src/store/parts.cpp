@@ -69,6 +69,15 @@ void Store::Parts::forget_caches() {
   base_digests_ = 0;
 }
 
+Result<std::shared_ptr<const Store>> Store::Parts::newer(const Store* than) {
+  const base::Lock lock(newer_mutex_);
+  if (newer_ == nullptr || newer_.get() == than) {
+    CHUNKER_TRY(Store opened, Store::open(directory, options));
+    newer_ = std::make_shared<const Store>(std::move(opened));
+  }
+  return newer_;
+}
+
 Result<void> Store::Parts::check_settled() const {
   if (!unsettled) return {};
   return base::fail(ErrorCode::io_unavailable,

@@ -58,12 +58,18 @@ struct Store::Parts {
       const store::ChunkLocation& frame);
   /// Forgets what was remembered of packs: numbers or keys may mean others now.
   void forget_caches();
+  /// The store opened once more, as it is now (second_look.hpp): what was opened before, but not `than`. Errors: those
+  /// of Store::open().
+  [[nodiscard]] Result<std::shared_ptr<const Store>> newer(const Store* than = nullptr);
   /// Where a chunk lies. Errors: store_chunk_missing naming the digest.
   [[nodiscard]] Result<store::ChunkLocation> locate(const Digest& digest) const;
 
  private:
   static constexpr std::size_t kPackKeysMax = 65536;      ///< About 10 MB.
   static constexpr std::size_t kBaseDigestsMax = 262144;  ///< About 10 MB.
+
+  base::Mutex newer_mutex_;
+  std::shared_ptr<const Store> newer_ CHUNKER_GUARDED_BY(newer_mutex_);
 
   /// By where the frame's payload begins.
   using PackBases = std::unordered_map<std::uint64_t, std::shared_ptr<const std::vector<Digest>>>;

@@ -1,6 +1,10 @@
 #include "store/second_copies.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "base/try.hpp"
 #include "store/pack_walk.hpp"
@@ -33,9 +37,7 @@ class SecondCopies {
     if (!directory) return unless_damaged(directory.error());
     for (const auto& [record, payload_offset] : PackWalk(*directory)) {
       if (const auto* frame = std::get_if<FrameRecord>(&record)) {
-        for (const LocatedChunk& chunk : chunks_of(*frame, pack.number, payload_offset)) {
-          note(chunk);
-        }
+        CHUNKER_TRY_VOID(note(*frame, chunks_of(*frame, pack.number, payload_offset)));
       } else if (const auto* manifest = std::get_if<ManifestRecord>(&record)) {
         if (!manifests_wanted_.contains(manifest->nar_sha256)) continue;
         manifests_.insert_or_assign(
@@ -47,15 +49,41 @@ class SecondCopies {
     return {};
   }
 
-  [[nodiscard]] const auto& chunks() const noexcept { return chunks_; }
+  [[nodiscard]] auto chunks() const {
+    std::unordered_map<Digest, ChunkLocation> chunks;
+    for (const auto& [digest, copy] : copies_) chunks.emplace(digest, copy.location);
+    return chunks;
+  }
   [[nodiscard]] const auto& manifests() const noexcept { return manifests_; }
 
  private:
-  /// A delta only as long as nothing better is there: its base may be going.
-  void note(const LocatedChunk& chunk) {
-    if (!chunks_wanted_.contains(chunk.digest)) return;
-    const auto [found, first] = chunks_.try_emplace(chunk.digest, chunk.location);
-    if (!first && (found->second.flags & kDeltaFrame) != 0) found->second = chunk.location;
+  /// The best last. Of a delta, the base may be going.
+  enum class Worth : std::uint8_t { delta_of_what_goes, delta, whole };
+  struct Copy {
+    ChunkLocation location;
+    Worth worth;
+  };
+
+  /// The best copy of each, the first of several that are as good.
+  Result<void> note(const FrameRecord& frame, const std::vector<LocatedChunk>& chunks) {
+    std::optional<Worth> worth;
+    for (const auto& [digest, location] : chunks) {
+      if (!chunks_wanted_.contains(digest)) continue;
+      if (!worth) {
+        CHUNKER_TRY(worth, worth_of(frame));
+      }
+      const auto [found, first] = copies_.try_emplace(digest, Copy{location, *worth});
+      if (!first && found->second.worth < *worth) found->second = {location, *worth};
+    }
+    return {};
+  }
+
+  Result<Worth> worth_of(const FrameRecord& frame) const {
+    if (frame.base.empty()) return Worth::whole;
+    CHUNKER_TRY(const auto base, index_.chunks(frame.base));
+    const bool stays = std::ranges::all_of(
+        base, [this](const auto& chunk) { return chunk && !going_.contains(chunk->pack); });
+    return stays ? Worth::delta : Worth::delta_of_what_goes;
   }
 
   BlobStore& blobs_;
@@ -63,7 +91,7 @@ class SecondCopies {
   const std::unordered_set<PackNumber>& going_;
   std::unordered_set<Digest> chunks_wanted_;
   std::unordered_set<Digest> manifests_wanted_;
-  std::unordered_map<Digest, ChunkLocation> chunks_;
+  std::unordered_map<Digest, Copy> copies_;
   std::unordered_map<Digest, ManifestLocation> manifests_;
 };
 

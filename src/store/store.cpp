@@ -13,6 +13,7 @@
 #include "store/pack_writer.hpp"
 #include "store/parts.hpp"
 #include "store/reconcile.hpp"
+#include "store/second_look.hpp"
 
 namespace chunker {
 namespace {
@@ -121,16 +122,16 @@ Result<void> Store::list(const std::function<Result<void>(const StoredNar&)>& vi
 
 Result<Manifest> Store::manifest(const Digest& nar_sha256) const {
   const std::shared_lock reading(parts_->reading);
-  return store::read_manifest(*parts_, nar_sha256);
+  return store::with_second_look(
+      *parts_, [&](Parts& parts) { return store::read_manifest(parts, nar_sha256); });
 }
 
 Result<void> Store::read_chunk(const Digest& digest, ByteBuffer& output) const {
   const std::shared_lock reading(parts_->reading);
-  CHUNKER_TRY(const auto location, parts_->locate(digest));
-  store::FrameReader reader(*parts_);
-  CHUNKER_TRY(const Bytes bytes, reader.read(digest, location));
-  output.append(bytes);
-  return {};
+  return store::with_second_look(*parts_, [&](Parts& parts) {
+    store::FrameReader reader(parts);
+    return store::fetch_pieces(parts, reader)(digest, output);
+  });
 }
 
 Result<void> Store::remove(std::span<const std::string> names) {

@@ -170,8 +170,8 @@ Result<void> StoreWriter::add_nar(StagedNar& nar) {
     CHUNKER_TRY_VOID(writer->add_manifest(nar.record, nar.manifest));
     new_nars_.insert(nar.record.nar_sha256);
   }
-  CHUNKER_TRY_VOID(add_names(nar));
-  open_or_begin().acknowledgements.push_back(std::move(nar.on_durable));
+  CHUNKER_TRY(auto acknowledged, add_names(nar));
+  open_or_begin().acknowledgements.push_back({std::move(nar.on_durable), std::move(acknowledged)});
   return {};
 }
 
@@ -189,22 +189,26 @@ Result<void> StoreWriter::set_name(const std::string& name, const Digest& nar_sh
   return {};
 }
 
-Result<void> StoreWriter::add_names(const StagedNar& nar) {
+Result<Acknowledged> StoreWriter::add_names(const StagedNar& nar) {
+  Acknowledged acknowledged;
   CHUNKER_TRY(const auto older, meaning_of(nar.name));
-  if (older == nar.record.nar_sha256) return {};
+  if (older == nar.record.nar_sha256) return acknowledged;
   // Nothing is lost by a name that is used again: the older NAR stays, under a name of its own.
-  if (older) CHUNKER_TRY_VOID(keep_older(nar.name, *older));
-  return set_name(nar.name, nar.record.nar_sha256);
+  if (older) {
+    CHUNKER_TRY(acknowledged.older_kept_as, keep_older(nar.name, *older));
+  }
+  CHUNKER_TRY_VOID(set_name(nar.name, nar.record.nar_sha256));
+  return acknowledged;
 }
 
-/// Under NAME~ and digits of its hash, as many as it takes to be a name of its own.
-Result<void> StoreWriter::keep_older(const std::string& name, const Digest& older) {
+/// Under NAME~ and digits of its hash, as many as it takes to be a name of its own, which it returns.
+Result<std::string> StoreWriter::keep_older(const std::string& name, const Digest& older) {
   for (std::size_t digits = kOlderNameDigits; digits <= 2 * Digest::kBytes; ++digits) {
-    const std::string kept =
+    std::string kept =
         name.substr(0, kNameBytesMax - digits - 1) + "~" + older.hex().substr(0, digits);
     CHUNKER_TRY(const auto taken, meaning_of(kept));
-    if (taken == older) return {};
-    if (!taken) return set_name(kept, older);
+    if (!taken) CHUNKER_TRY_VOID(set_name(kept, older));
+    if (!taken || taken == older) return kept;
   }
   return base::fail(ErrorCode::store_ambiguous_name, "no name is left for the older NAR",
                     Error::kNoOffset, name);
@@ -286,7 +290,7 @@ Result<void> StoreWriter::finish() {
 std::vector<StoreWriter::OnDurable> StoreWriter::drop_all() {
   std::vector<OnDurable> dropped;
   const auto drop = [&dropped](Pack& pack) {
-    std::ranges::move(pack.acknowledgements, std::back_inserter(dropped));
+    for (auto& one : pack.acknowledgements) dropped.push_back(std::move(one.on_durable));
   };
   std::ranges::for_each(queue_, drop);
   if (open_) drop(*open_);
@@ -301,7 +305,7 @@ void StoreWriter::commit_loop() {
   for (;;) {
     std::optional<Pack> pack;
     std::vector<OnDurable> dropped;
-    Result<void> failure;
+    Result<Acknowledged> failure;
     {
       const base::Lock lock(pack_mutex_);
       while (queue_.empty() && !ending_ && !(failed_ && (open_ || !waiting_.empty()))) {
@@ -343,7 +347,9 @@ void StoreWriter::commit(Pack pack) {
     return pack.acknowledgements.empty() ? Result<void>() : parts_.index->sync();
   });
   if (result && pack.writer) forget(pack.writer->directory());
-  for (const OnDurable& on_durable : pack.acknowledgements) on_durable(result);
+  for (auto& [on_durable, what] : pack.acknowledgements) {
+    on_durable(result ? Result<Acknowledged>(std::move(what)) : std::unexpected(result.error()));
+  }
   if (!result) fail(result.error());
 }
 

@@ -27,6 +27,12 @@ struct Frame {
   ByteBuffer payload;
 };
 
+/// A NAR is durable under its name.
+struct Acknowledged {
+  std::string
+      older_kept_as;  ///< What another NAR that had the name is called now; empty if none had it.
+};
+
 /// A NAR all of whose frames were put or are being put, on its way to being acknowledged.
 struct StagedNar {
   std::string name;
@@ -35,7 +41,7 @@ struct StagedNar {
   /// Chunks it needs that somebody else claimed and had not put yet.
   std::vector<Digest> waits_for;
   /// Called from the committing thread: durable, or the error that ended the writing.
-  std::function<void(const Result<void>&)> on_durable;
+  std::function<void(const Result<Acknowledged>&)> on_durable;
 };
 
 /// Writes chunks and manifests into packs, for any number of NARs at once.
@@ -75,10 +81,14 @@ class StoreWriter {
 
  private:
   using Clock = std::chrono::steady_clock;
-  using OnDurable = std::function<void(const Result<void>&)>;
+  using OnDurable = std::function<void(const Result<Acknowledged>&)>;
+  struct Acknowledgement {
+    OnDurable on_durable;
+    Acknowledged what;
+  };
   struct Pack {
     std::optional<PackWriter> writer;  ///< None while there are only acknowledgements to make.
-    std::vector<OnDurable> acknowledgements;
+    std::vector<Acknowledgement> acknowledgements;
     Clock::time_point opened;
     std::uint64_t sequence;
   };
@@ -91,8 +101,8 @@ class StoreWriter {
   [[nodiscard]] bool ready(StagedNar& nar) CHUNKER_EXCLUDES(claims_mutex_);
   [[nodiscard]] Result<bool> is_stored(const StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> add_nar(StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
-  [[nodiscard]] Result<void> add_names(const StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
-  [[nodiscard]] Result<void> keep_older(const std::string& name, const Digest& older)
+  [[nodiscard]] Result<Acknowledged> add_names(const StagedNar& nar) CHUNKER_REQUIRES(pack_mutex_);
+  [[nodiscard]] Result<std::string> keep_older(const std::string& name, const Digest& older)
       CHUNKER_REQUIRES(pack_mutex_);
   [[nodiscard]] Result<void> set_name(const std::string& name, const Digest& nar_sha256)
       CHUNKER_REQUIRES(pack_mutex_);

@@ -161,6 +161,28 @@ TEST_F(CliIngest, WhatANameMeantBeforeIsKeptAndSaid) {
   EXPECT_EQ(on_store({"restore", kept, "-o", "-"}).out, first);
 }
 
+TEST_F(CliIngest, WhatTheOlderNarIsCalledIsSaidWhateverBecameOfIt) {
+  const std::string longest(4096, 'n');
+  for (unsigned seed : {1, 2}) {
+    add_nar("a.nar", seed);
+    const Outcome stored = on_store({"ingest", "--json", "--name", longest, "a.nar"});
+    const Json nar = object_of_kind(stored.out, "nar");
+    ASSERT_EQ(nar.contains("older_kept_as"), seed == 2) << stored.err;
+    if (seed == 2) {
+      EXPECT_EQ(on_store({"restore", nar.at("older_kept_as"), "-o", "-"}).exit, 0);
+    }
+  }
+  // Its manifest is lost with the packs, and it keeps a name all the same.
+  fs::remove_all(path("store/packs"));
+  fs::create_directory(path("store/packs"));
+  add_nar("a.nar", 3);
+  const Outcome stored = on_store({"ingest", "--json", "--name", longest, "a.nar"});
+  const std::string kept = object_of_kind(stored.out, "nar").value("older_kept_as", "");
+  const std::string names = on_store({"list", "--names"}).out;
+  EXPECT_NE(names.find(kept + "\n"), std::string::npos) << kept.size();
+  EXPECT_EQ(kept.size(), longest.size());
+}
+
 TEST_F(CliIngest, NFR3_2_MalformedInputIsRefusedWithFileEntryAndByte) {
   std::string nar = make_nar({{"bin", "12345"}});
   const std::size_t padding = nar.find("12345") + 5;

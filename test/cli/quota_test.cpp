@@ -189,6 +189,21 @@ TEST_F(CliQuota, ACheckpointIsThereWithItsFirstLineOrNotAtAll) {
       << "nor half of one";
 }
 
+TEST_F(CliQuota, ACheckpointIsForFilesAndSaysSo) {
+  const auto names = add_nars(1);
+  fs::create_directory(path("tree"));
+  write_file(path("list"), "n0.nar\n-\n");
+  for (const std::vector<std::string>& sources :
+       {std::vector<std::string>{"--tree", "tree"}, {"n0.nar", "-"}, {"--files-from", "list"}}) {
+    std::vector<std::string> arguments{"ingest", "--checkpoint", "to-do"};
+    arguments.insert(arguments.end(), sources.begin(), sources.end());
+    const Outcome refused = on_store(arguments);
+    EXPECT_EQ(refused.exit, 2) << sources.back();
+    EXPECT_NE(refused.err.find("neither with --tree nor with standard input"), std::string::npos);
+  }
+  EXPECT_NE(chunker({"ingest", "--help"}).out.find("neither with --tree"), std::string::npos);
+}
+
 TEST_F(CliQuota, ACheckpointThatCannotBeWrittenIsToldAndStopsNothing) {
   constexpr std::size_t kLimit = 8 << 20;
   const auto names = add_nars(3);

@@ -59,6 +59,18 @@ TEST_F(CliRestore, WithoutAnOutputIntoAFileOfItsNameThatIsNotThereYet) {
   EXPECT_EQ(read_file(path("here/b.nar")), "mine");
 }
 
+TEST_F(CliRestore, ANameThatNoFileCanHaveIsRestoredUnderAnother) {
+  const std::string name(300, 'n');
+  const std::string nar = add_nar("long.nar", 7);
+  ASSERT_EQ(on_store({"ingest", "-q", "--name", name, "long.nar"}).exit, 0);
+  const Outcome refused = on_store({"restore", name});
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_NE(refused.err.find("give a shorter one with -o FILE"), std::string::npos) << refused.err;
+  EXPECT_EQ(refused.err.find("look into its log"), std::string::npos) << refused.err;
+  EXPECT_EQ(on_store({"restore", name, "-o", "short"}).exit, 0);
+  EXPECT_EQ(read_file(path("short")), nar);
+}
+
 TEST_F(CliRestore, AnOutputThatIsNamedIsReplaced) {
   write_file(path("out"), "before");
   EXPECT_EQ(on_store({"restore", "a", "-o", "out"}).exit, 0);

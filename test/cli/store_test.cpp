@@ -223,6 +223,18 @@ TEST_F(CliStore, RebuildIndexSaysWhatAMissingPackTook) {
   EXPECT_EQ(on_store({"restore", "a", "-o", "-"}).out, a_);
 }
 
+// What is missing is damage, also where no NAR needs it by now.
+TEST_F(CliStore, RebuildIndexEndsWithOneWhereAnyPackIsMissing) {
+  const fs::path of_one = a_pack();
+  for (const char* name : {"a", "b"}) EXPECT_EQ(on_store({"remove", name}).exit, 0);
+  fs::remove(of_one);
+  const Outcome done = on_store({"rebuild-index", "--json"});
+  EXPECT_EQ(done.exit, 1);
+  EXPECT_EQ(object_of_kind(done.out, "rebuild_index").at("packs_missing"), 1);
+  EXPECT_EQ(object_of_kind(done.out, "rebuild_index").at("nars_damaged"), 0);
+  EXPECT_EQ(on_store({"rebuild-index"}).exit, 0) << "told once";
+}
+
 TEST_F(CliStore, RebuildIndexMakesALostIndexAnew) {
   fs::remove_all(store() + "/index");
   const Json done = object_of_kind(on_store({"rebuild-index", "--json"}).out, "rebuild_index");
@@ -246,6 +258,22 @@ TEST_F(CliStore, TheCureOfABrokenIndexCuresIt) {
   expect_cured();
   fs::remove_all(store() + "/index");
   expect_cured();
+}
+
+TEST_F(CliStore, TheCureOfABrokenDescriptionCuresIt) {
+  for (const char* broken : {"", "garbage\n", "chunker-store 1\nlayout\n", "chunker-store 1\n"}) {
+    write_file(store() + "/chunker.store", broken);
+    for (const char* command : {"list", "verify", "gc", "rebuild-index"}) {
+      const Outcome refused = on_store({command});
+      EXPECT_EQ(refused.exit, 1) << command;
+      EXPECT_NE(refused.err.find("write its four lines again"), std::string::npos) << refused.err;
+      EXPECT_EQ(refused.err.find("--repair"), std::string::npos) << refused.err;
+    }
+    write_file(store() + "/chunker.store",
+               "chunker-store 1\nlayout packs\nhash blake3\nid 00112233445566778899aabbccddeeff\n");
+    EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
+    EXPECT_EQ(on_store({"restore", "a", "-o", "-"}).out, a_);
+  }
 }
 
 TEST_F(CliStore, WhereNoStoreIsNoneIsMade) {

@@ -118,7 +118,9 @@ TEST_F(CliStreams, R11_6_ASecondSignalEndsItAtOnce) {
     ::usleep(20000);
     program.send(SIGINT);
   }
-  EXPECT_EQ(program.finish().exit, 130);
+  const Outcome ended = program.finish();
+  // When its work is done, and it only takes itself down, the next signal does what signals do.
+  EXPECT_TRUE(ended.exit == 130 || ended.signal == SIGINT) << ended.exit << ", " << ended.signal;
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
   EXPECT_EQ(on_store({"verify", "--content"}).exit, 0);
 }

@@ -89,6 +89,24 @@ TEST(CliText, NamesThatWouldHarmATerminalAreQuotedAsShellsReadThem) {
             "$'\\302\\2331m'");
 }
 
+// U+202E would print "exe.rpm" where "mpr.exe" stands.
+TEST(CliText, NamesThatTurnTheDirectionOfWritingAreQuotedToo) {
+  EXPECT_EQ(printable("a\xE2\x80\xAE"
+                      "mpr.exe"),
+            "$'a\\342\\200\\256mpr.exe'");
+  for (const char* control : {"\xD8\x9C", "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xAA",
+                              "\xE2\x80\xAB", "\xE2\x80\xAC", "\xE2\x80\xAD", "\xE2\x80\xAE",
+                              "\xE2\x81\xA6", "\xE2\x81\xA7", "\xE2\x81\xA8", "\xE2\x81\xA9"}) {
+    EXPECT_TRUE(printable(control).starts_with("$'\\")) << printable(control);
+  }
+  // Their neighbors, and Hebrew and Arabic themselves, are characters like others.
+  for (const char* plain :
+       {"\xD8\x9B", "\xE2\x80\x8D", "\xE2\x80\x90", "\xE2\x80\xAF", "\xE2\x81\xA5", "\xE2\x81\xAA",
+        "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D", "\xD8\xB3\xD9\x84\xD8\xA7\xD9\x85"}) {
+    EXPECT_EQ(printable(plain), plain);
+  }
+}
+
 TEST(CliText, JsonNamesStayDifferentWhateverTheirBytes) {
   EXPECT_EQ(json_text("gr\xC3\xBC\xC3\x9F"), "gr\xC3\xBC\xC3\x9F");
   EXPECT_EQ(json_text("\xFF"),

@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include "codec/samples.hpp"
+#include "codec/zstd_context.hpp"
 #include "codec/zstd_frames.hpp"
 
 namespace chunker {
@@ -82,6 +83,28 @@ TEST(Zstd, AFrameThatNeedsADictionaryIsUnsupported) {
   base::append_le(frame, std::uint8_t{77});
   test::append_zstd_run(frame, 1, true);
   EXPECT_EQ(decompressed(zstd(), frame).error().code, ErrorCode::unsupported);
+}
+
+TEST(Zstd, R9_5_AContextTakesWhatTheCodecSaysAndNotMuchLess) {
+  for (const int level : {-7, 1, 3, 6, 12, 19, 22}) {
+    for (const std::size_t size :
+         {std::size_t{10'000}, std::size_t{200'000}, std::size_t{2} << 20}) {
+      const codec::ZstdCodec codec{level};
+      CompressionScratch scratch;
+      ByteBuffer output;
+      const ByteBuffer input = test::words(size);
+      ASSERT_TRUE(codec.compress_until(input, scratch, output, {}));
+      const codec::ZstdTuning same{.level = level};
+      const std::size_t taken = ZSTD_sizeof_CCtx(codec::zstd_compressor(scratch, same));
+      EXPECT_LE(taken, codec.context_bytes(size)) << level << ", " << size;
+      if (size > 1'000'000) {
+        EXPECT_GE(2 * taken, codec.context_bytes(size)) << level;
+      }
+    }
+  }
+  EXPECT_GT(zstd(22).context_bytes(2 << 20), std::size_t{30} << 20);
+  EXPECT_EQ(CompressionCodec::of(codec::ZstdCodec{}).context_bytes(1000),
+            codec::ZstdCodec{}.context_bytes(1000));
 }
 
 TEST(Zstd, HigherLevelsAreSmaller) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "pipeline/store_fixture.hpp"
+#include "store/parts.hpp"
 
 namespace chunker {
 namespace {
@@ -83,6 +84,87 @@ TEST_F(Gc, WhatWasRemovedStaysRemovedAfterRebuilding) {
   EXPECT_OK(store->find("n14"));
   ASSERT_OK(collect_garbage(*store, kEverything));
   expect_clean(*store);
+}
+
+// One that can keeps gc waiting. Here two share a process, and it lets its lock go.
+TEST_F(Gc, AReaderThatMayNotLockFindsWhatWasCopiedAndIsToldWhatIsGone) {
+  options_.pack_bytes_target = 100'000;
+  const std::string shared = random_bytes(1, 200'000);
+  const std::string kept = test::make_nar({{"own", random_bytes(2, 50'000)}, {"shared", shared}});
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(take_in(
+        *writer,
+        {{"gone.nar", test::make_nar({{"big", random_bytes(3, 600'000)}, {"shared", shared}})},
+         {"kept.nar", kept}}));
+  }
+  auto reader = open(StoreAccess::read);
+  ASSERT_OK(reader);
+  reader->parts().reader_lock.reset();
+  const auto before = packs();
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(writer->remove(std::vector<std::string>{"gone.nar"}));
+    ASSERT_OK(collect_garbage(*writer, kEverything));
+  }
+  ASSERT_TRUE(std::ranges::none_of(before, [](const auto& pack) { return exists(pack); }));
+  const auto back = give_back(*reader, "kept.nar");
+  ASSERT_OK(back);
+  EXPECT_EQ(*back == kept, true);
+  const auto manifest = reader->manifest(reader->find("kept.nar")->nar_sha256);
+  ASSERT_OK(manifest);
+  ByteBuffer chunk;
+  EXPECT_OK(reader->read_chunk(manifest->chunks.back().digest, chunk));
+  const auto gone = give_back(*reader, "gone.nar");
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, ErrorCode::store_not_found);
+  EXPECT_NE(describe(gone.error()).find("was removed since"), std::string::npos);
+}
+
+// As doc/cli.md says: a removal wins as long as it is recorded.
+TEST_F(Gc, APackThatABackupBringsBackBringsNamesThatNoRecordRemoves) {
+  const auto pack_directory = directory_.path() / "store/packs";
+  const auto backup = directory_.path() / "backup";
+  const std::string nar = test::make_nar({{"f", random_bytes(1, 100'000)}});
+  const std::vector<std::string> name{"a.nar"};
+  const auto bring_back = [&] {
+    std::filesystem::copy(backup, pack_directory,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
+  };
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    ASSERT_OK(take_in(*store, {{"a.nar", nar}}));
+  }
+  std::filesystem::copy(pack_directory, backup, std::filesystem::copy_options::recursive);
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    ASSERT_OK(store->remove(name));
+  }
+  for (const auto& file : std::filesystem::recursive_directory_iterator(backup)) {
+    if (file.is_regular_file())
+      std::filesystem::remove(pack_directory / relative(file.path(), backup));
+  }
+  ASSERT_OK(open());  // Forgets the pack.
+  bring_back();
+  {
+    auto store = open();
+    ASSERT_OK(store);
+    EXPECT_FALSE(store->find("a.nar")) << "the removal is recorded, and newer";
+    ASSERT_OK(collect_garbage(*store, kEverything));
+  }
+  bring_back();
+  auto store = open();
+  ASSERT_OK(store);
+  EXPECT_EQ(give_back(*store, "a.nar").value_or("") == nar, true);
+  ASSERT_OK(store->remove(name));
+  ASSERT_OK(collect_garbage(*store, kEverything));
+  EXPECT_FALSE(store->find("a.nar"));
+  EXPECT_TRUE(packs().empty());
 }
 
 TEST_F(Gc, AnEmptyStoreHasNothingLeft) {

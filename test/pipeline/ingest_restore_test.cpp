@@ -254,11 +254,6 @@ TEST_F(Ingest, StopsOnRequestAndKeepsWhatWasAcknowledged) {
   expect_clean(*store);
 }
 
-std::size_t open_descriptors() {
-  const test::LowerLimit known(RLIMIT_NOFILE, 1000);
-  return 1000 - resource::descriptors_left();
-}
-
 // With room for a few files beside those of the store, where threads alone would open 64.
 TEST_F(Ingest, R11_2_FewDescriptorsMeanFewerFilesAtOnceAndNoFailure) {
   auto store = open();
@@ -270,7 +265,7 @@ TEST_F(Ingest, R11_2_FewDescriptorsMeanFewerFilesAtOnceAndNoFailure) {
   }
   IngestOptions options = test::small_chunks();
   options.threads = 8;
-  const test::LowerLimit few(RLIMIT_NOFILE, open_descriptors() + 32);
+  const test::LowerLimit few(RLIMIT_NOFILE, test::open_descriptors() + 32);
   EXPECT_EQ(pipeline::nars_under_way(80, 8, 8).pipelines, 4U);
   EXPECT_EQ(pipeline::nars_under_way(80, 8, 8).nars_each, 1U);
   ASSERT_OK(take_in(*store, nars, options));
@@ -283,6 +278,30 @@ TEST_F(Ingest, R11_2_FewDescriptorsMeanFewerFilesAtOnceAndNoFailure) {
   for (const auto& [name, nar] : nars) {
     EXPECT_EQ(test::read_file(directory_.path() / (name + ".back")), nar);
   }
+}
+
+// A tree has more than one directory open at a time, however many it has.
+TEST_F(Ingest, R11_2_FewDescriptorsMeanFewerTreesAtOnceAndNoFailure) {
+  auto store = open();
+  ASSERT_OK(store);
+  std::vector<IngestSource> sources;
+  for (int i = 0; i < 24; ++i) {
+    const auto tree = directory_.path() / ("tree" + std::to_string(i));
+    const auto below = tree / "a/b/c/d";
+    std::filesystem::create_directories(below);
+    test::write_file(below / "f", std::to_string(i));
+    std::filesystem::resize_file(below / "f", 3 << 20);
+    sources.push_back({IngestSource::Kind::tree, tree, -1, {}});
+  }
+  const test::LowerLimit few(RLIMIT_NOFILE, test::open_descriptors() + 28);
+  EXPECT_EQ(pipeline::nars_under_way(24, 2, 8, 3).nars_each, 2U);
+  std::size_t stored = 0;
+  ASSERT_OK(ingest(*store, sources, {.threads = 2},
+                   [&stored](const IngestSource&, const Result<IngestedNar>& nar) {
+                     EXPECT_OK(nar);
+                     ++stored;
+                   }));
+  EXPECT_EQ(stored, 24U);
 }
 
 TEST_F(Ingest, R25_4_WhatTheCallersFunctionThrowsReachesTheCaller) {

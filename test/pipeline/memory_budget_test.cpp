@@ -93,6 +93,20 @@ TEST(MemoryPlan, R9_5_RestoreAndCutGoOnWithOneThread) {
   EXPECT_EQ(cutting->threads, 1U);
 }
 
+TEST(MemoryPlan, R9_5_ACodecOfAHighLevelLeavesRoomForFewerThreads) {
+  const auto threads_at = [](int level) {
+    CodecRegistry codecs;
+    EXPECT_TRUE(codecs.add(*builtin_codec(CodecId::zstd, level)));
+    MemoryBudget budget({.hard_limit_bytes = 400 * kMiB});
+    const auto plan = pipeline::plan_ingest(
+        budget, {16, 100, 2 * kMiB, CompressionStrategy::balanced, false, &codecs});
+    return plan ? plan->threads : 0U;
+  };
+  const unsigned usual = threads_at(3), high = threads_at(22);
+  EXPECT_GT(high, 0U);
+  EXPECT_LE(2 * high, usual);
+}
+
 TEST(MemoryPlan, WithoutALimitNothingIsReserved) {
   MemoryBudget budget;
   const auto plan =

@@ -3,6 +3,7 @@
 #include "pipeline/store_fixture.hpp"
 #include "store/blob_failing.hpp"
 #include "store/parts.hpp"
+#include "store/salvage.hpp"
 
 // Damage that was found is healed: verify with repair, then ingest what it names.
 namespace chunker {
@@ -286,6 +287,32 @@ TEST_F(Repair, WhatCannotBeReadAndMayBeGoodEndsIt) {
     const auto repaired = repair();
     ASSERT_OK(repaired);
     EXPECT_EQ(repaired->report.packs_set_aside, damaged ? 1U : 0U);
+  }
+}
+
+// Without repair it is reported, and so are the NARs; but nobody knows of any damage.
+TEST_F(Repair, OfWhatCannotBeReadNoDamageIsClaimed) {
+  fill();
+  // None of its reads, or only those behind the three that its directory takes.
+  for (const int good_reads : {0, 3}) {
+    auto store = open();
+    ASSERT_OK(store);
+    auto& blobs = store->parts().blobs;
+    const std::string key = std::filesystem::relative(packs().front(), store_path());
+    int reads = 0;
+    blobs = std::make_unique<store::FailingBlobStore>(
+        std::move(blobs), [&](const store::BlobCall& call) -> std::optional<store::Fault> {
+          if (call.operation != BlobOperation::read || call.key != key) return std::nullopt;
+          if (++reads <= good_reads) return std::nullopt;
+          return store::Fault{FaultKind::refused, {ErrorCode::io_permission, "not yours"}};
+        });
+    const auto found = look(*store, false);
+    ASSERT_OK(found);
+    EXPECT_GT(found->report.nars_damaged, 0U);
+    EXPECT_GT(found->problems.size(), found->report.nars_damaged) << "the pack";
+    for (const Error& problem : found->problems) {
+      EXPECT_FALSE(store::is_damage(problem.code)) << describe(problem);
+    }
   }
 }
 

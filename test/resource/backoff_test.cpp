@@ -31,6 +31,20 @@ TEST(Backoff, R11_3_WaitsTwiceAsLongEachTimeAndNotForEver) {
   EXPECT_FALSE(backoff.wait()) << "once it was enough it stays enough";
 }
 
+TEST(Backoff, R11_3_WaitsNoLongerThanUntilStopIsRequested) {
+  std::stop_source stop;
+  Backoff backoff;
+  const auto begin = std::chrono::steady_clock::now();
+  const std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    stop.request_stop();
+  });
+  while (backoff.wait(stop.get_token())) {
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(190));
+  EXPECT_FALSE(Backoff().wait(stop.get_token()));
+}
+
 #if defined(__linux__)
 // Memory that is not there is a file that cannot be read for now: EIO.
 class FlakyFile : public testing::Test {
@@ -89,6 +103,16 @@ TEST_F(FlakyFile, R11_3_WhatKeepsFailingIsAnErrorSoon) {
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::io_failed);
   EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(150));
+}
+
+TEST_F(FlakyFile, R11_3_OfAFileThatCannotBeReadOnlyTheFirstReadWaits) {
+  ASSERT_FALSE(memory_.read_at(offset(), out_));
+  const File moved = std::move(memory_);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(moved.read_at(offset(), out_));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(150));
+  bring_back();
+  EXPECT_TRUE(moved.read_at(offset(), out_)) << "and what can be read is read";
 }
 #endif
 

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "chunker/scratch_pool.hpp"
 
 namespace chunker {
@@ -30,14 +31,19 @@ class Kept {
  public:
   explicit Kept(MemoryBudget& budget)
       : budget_(budget), evictor_(budget.add_evictor([this](std::size_t bytes) {
+          const base::Lock lock(mutex_);
           ++asked_;
           const std::size_t freed = std::min(bytes, bytes_);
           bytes_ -= freed;
           budget_.let_go(freed);
         })) {}
-  ~Kept() { budget_.let_go(bytes_); }
+  ~Kept() {
+    evictor_ = {};
+    budget_.let_go(bytes_);
+  }
 
   bool keep(std::size_t bytes) {
+    const base::Lock lock(mutex_);
     if (!budget_.try_keep(bytes)) return false;
     bytes_ += bytes;
     return true;
@@ -47,7 +53,8 @@ class Kept {
 
  private:
   MemoryBudget& budget_;
-  std::size_t bytes_ = 0;
+  base::Mutex mutex_;
+  std::size_t bytes_ = 0;  // Evicted by other threads.
   int asked_ = 0;
   MemoryBudget::Evictor evictor_;
 };

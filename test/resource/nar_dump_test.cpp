@@ -265,11 +265,47 @@ TEST_F(NarDump, RefusesPathsThatNoArchiveMayHold) {
   EXPECT_TRUE(fs::is_empty(path("t")));
 }
 
-TEST_F(NarDump, DeepTreesCostADescriptorPerLevel) {
-  make_deep(path("t"), "d", 100);
-  EXPECT_EQ(dump(path("t")).value(), nix_dump(path("t")));
-  const test::LowerLimit files(RLIMIT_NOFILE, 64);
-  EXPECT_EQ(code(dump(path("t"))), ErrorCode::io_too_many_files);
+TEST_F(NarDump, R11_2_ATreeOfAnyDepthTakesThreeDescriptors) {
+  make_deep(path("t"), "d", 2000);
+  make_file(path("t/d/e"), "behind it");
+  const std::string whole = nix_dump(path("t"));
+  {
+    const test::LowerLimit few(RLIMIT_NOFILE, test::limit_that_leaves(3));
+    const auto nar = dump(path("t"));
+    ASSERT_TRUE(nar) << describe(nar.error());
+    EXPECT_EQ(*nar == whole, true);
+  }
+  const auto tree = resource::open_directory(AT_FDCWD, path("t").native(), path("t"));
+  resource::remove_all_in(*tree);
+}
+
+// On the way back up it is where it was before, or nowhere.
+TEST_F(NarDump, NoticesADirectoryThatWasMovedAwayUnderIt) {
+  fs::create_directories(path("t/a/b"));
+  fs::create_directories(path("elsewhere"));
+  make_file(path("t/a/b/file"), std::string(1 << 20, 'x'));
+  bool moved = false;
+  const Result<void> done = dump_tree(path("t"), [&](Bytes piece) -> Result<void> {
+    if (!moved && text_of(piece).find("file") != std::string_view::npos) {
+      fs::rename(path("t/a"), path("elsewhere/a"));
+      moved = true;
+    }
+    return {};
+  });
+  ASSERT_TRUE(moved);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::io_changed);
+  EXPECT_EQ(done.error().context, path("t/a").string());
+}
+
+// With nothing to look up in it, nobody needs to: not even "..".
+TEST_F(NarDump, AnEmptyDirectoryNeedsNoPermissionToLookUpNames) {
+  fs::permissions(path(""), static_cast<fs::perms>(0755));
+  fs::create_directories(path("t/a/b/empty"));
+  fs::permissions(path("t/a/b/empty"), static_cast<fs::perms>(0444));
+  const test::AsNobody nobody;
+  const auto nar = dump(path("t"));
+  EXPECT_TRUE(nar) << describe(nar.error());
 }
 
 TEST_F(NarDump, EndsWithTheSinksError) {

@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include "nar/archive.hpp"
+#include "resource/directory.hpp"
 #include "resource/nar_files.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -326,10 +328,27 @@ TEST_F(NarUnpack, NothingIsLeftWhenSpaceRunsOut) {
   EXPECT_THAT(names("in"), IsEmpty());
 }
 
+TEST_F(NarUnpack, R11_2_AnArchiveOfAnyDepthTakesFiveDescriptors) {
+  Archive nar = Archive::root_directory();
+  for (int i = 0; i < 2000; ++i) nar.entry("d").strings("(", "type", "directory");
+  for (int i = 0; i < 2000; ++i) nar.strings(")", ")");
+  nar.strings(")");
+  {
+    const test::LowerLimit few(RLIMIT_NOFILE, test::limit_that_leaves(5));
+    const Result<void> done = unpack("in/out", nar.bytes());
+    ASSERT_TRUE(done) << describe(done.error());
+    const auto again = test::dump(path("in/out"));
+    ASSERT_TRUE(again) << describe(again.error());
+    EXPECT_EQ(*again == nar.bytes(), true);
+  }
+  const auto tree = resource::open_directory(AT_FDCWD, path("in/out").native(), path("in/out"));
+  resource::remove_all_in(*tree);
+}
+
 TEST_F(NarUnpack, NothingIsLeftWhenDescriptorsRunOut) {
   Archive nar = Archive::root_directory();
   for (int i = 0; i < 100; ++i) nar.entry("d").strings("(", "type", "directory");
-  const test::LowerLimit files(RLIMIT_NOFILE, 64);
+  const test::LowerLimit files(RLIMIT_NOFILE, test::limit_that_leaves(4));
   EXPECT_EQ(code(unpack("in/out", nar.bytes())), ErrorCode::io_too_many_files);
   EXPECT_THAT(names("in"), IsEmpty());
 }

@@ -128,8 +128,7 @@ TEST_F(LocalBlobs, MoreBlobsThanDescriptorsAreReadable) {
 
 TEST_F(LocalBlobs, R11_2_WhereDescriptorsAreFewMostAreLeftToOthers) {
   for (int i = 0; i < 40; ++i) plant("p/" + std::to_string(i), "x");
-  const test::LowerLimit known(RLIMIT_NOFILE, 1000);
-  const test::LowerLimit few(RLIMIT_NOFILE, 1000 - resource::descriptors_left() + 24);
+  const test::LowerLimit few(RLIMIT_NOFILE, test::open_descriptors() + 24);
   LocalBlobStore blobs(root());
   std::byte byte{};
   for (int i = 0; i < 40; ++i) EXPECT_TRUE(blobs.read("p/" + std::to_string(i), 0, {&byte, 1}));

@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <vector>
+
+#include "resource/descriptors.hpp"
 
 namespace chunker::test {
 
@@ -28,5 +33,19 @@ class LowerLimit {
   rlimit before_{};
   void (*handler_)(int) = SIG_DFL;
 };
+
+/// How many files this process has open.
+inline std::size_t open_descriptors() {
+  const LowerLimit known(RLIMIT_NOFILE, 1000);
+  return 1000 - resource::descriptors_left();
+}
+
+/// A limit of descriptors that leaves exactly `count`, also where some that are open have high numbers.
+inline rlim_t limit_that_leaves(std::size_t count) {
+  std::vector<int> free;
+  while (free.size() < count) free.push_back(::dup(0));
+  std::ranges::for_each(free, ::close);
+  return static_cast<rlim_t>(std::ranges::max(free)) + 1;
+}
 
 }  // namespace chunker::test
