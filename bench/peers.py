@@ -8,9 +8,10 @@ system, one program after the other so that whatever else the machine does falls
 step what it reads is read once, and as many bytes as it may write are written and removed, so that the page
 cache is warm and a virtual machine has got its memory from its host. Printed are medians, as a Markdown table. The first run also
 compares what came back with the input, byte for byte. `chunker` is as shipped; for `chunker-plain` and the
-peers chunk sizes are 128K:512K:2048K and compression is zstd level 3, where a program lets one choose. `chunker-quick`
-is `chunker-plain` at zstd level 1, which stores about as many bytes as borg does at level 3. `chunker-cut` and
-`chunker-cut-sha256` cut and hash, as much as `chunker cut` does, beside programs that only hash.
+peers chunk sizes are 128K:512K:2048K and compression is zstd level 3, where a program lets one choose.
+`chunker-plain-2` and `chunker-plain-1` are `chunker-plain` at zstd's levels 2 and 1, which store less than borg at level 3
+and about as much. `chunker-cut` and `chunker-cut-sha256` cut and hash, as much as `chunker cut` does, beside programs that
+only hash.
 """
 
 import argparse
@@ -73,11 +74,19 @@ class PlainChunker(Chunker):
         return [*super().take_in(files), "--chunk-sizes", "128K:512K:2048K", "--no-references", "--no-deltas"]
 
 
-class QuickChunker(PlainChunker):
-    """With a level of zstd that stores about as many bytes as the peers do."""
+class PlainChunkerLevel2(PlainChunker):
+    """With a level of zstd that still stores less than the peers do."""
+
+    level = 2
 
     def take_in(self, files):
-        return [*super().take_in(files), "--zstd-level", "1"]
+        return [*super().take_in(files), "--zstd-level", str(self.level)]
+
+
+class PlainChunkerLevel1(PlainChunkerLevel2):
+    """About as many bytes as they do."""
+
+    level = 1
 
 
 class Borg(Program):
@@ -184,7 +193,8 @@ class Openssl(Program):
         return ["openssl", "dgst", "-sha256", *files]
 
 
-PROGRAMS = {"chunker": Chunker, "chunker-plain": PlainChunker, "chunker-quick": QuickChunker, "borg": Borg,
+PROGRAMS = {"chunker": Chunker, "chunker-plain": PlainChunker, "chunker-plain-2": PlainChunkerLevel2,
+            "chunker-plain-1": PlainChunkerLevel1, "borg": Borg,
             "restic": Restic, "casync": Casync, "bup": Bup, "zpaq": Zpaq, "chunker-cut": CuttingChunker,
             "chunker-cut-sha256": CuttingChunkerSha256, "b3sum": B3sum, "openssl": Openssl}
 

@@ -55,7 +55,8 @@ Result<void> NarIngest::open() {
     return base::fail(ErrorCode::invalid_argument, "a name has 1 to 4096 bytes and no NUL");
   }
   CHUNKER_TRY(input_, open_input(*order_.source, shared_.stop));
-  return find_older_version();
+  package_ = delta::package_name(name_of(*order_.source));
+  return {};
 }
 
 void NarIngest::take_rest(Slab& slab) {
@@ -80,11 +81,9 @@ Result<void> NarIngest::fill(Slab& slab) {
   if (slab.chunks.empty()) return {};
   chunk_count_ += slab.chunks.size();
   CHUNKER_TRY_VOID(reserve_lists());
-  if (older_) {
-    for (const ChunkExtent& chunk : slab.chunks) {
-      slab.older.push_back(older_->range_of(chunk, chunker_.entries()));
-    }
-  }
+  // Of a NAR of one slab the chunks can be asked first whether they are new: look_back_if_new().
+  if (slab.offset_bytes == 0 && !is_read_) CHUNKER_TRY_VOID(find_older_version());
+  find_in_older_version(slab);
   keep_rest(slab);
   return {};
 }
@@ -182,6 +181,7 @@ Result<void> NarIngest::hash_and_put(Slab& slab) {
   for (const ChunkExtent& chunk : slab.chunks) inputs.push_back(slab.bytes_of(chunk));
   std::vector<Digest> digests(inputs.size());
   shared_.hash.hash_many(inputs, digests);
+  if (slab.is_last && slab.offset_bytes == 0) CHUNKER_TRY_VOID(look_back_if_new(slab, digests));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     chunks.push_back({digests[i], inputs[i], older_ ? slab.older[i] : OlderRange{}});
     slab.chunk_list.push_back({digests[i], inputs[i].size()});
@@ -241,11 +241,28 @@ void NarIngest::end() {
 }
 
 Result<void> NarIngest::find_older_version() {
-  package_ = delta::package_name(name_of(*order_.source));
-  if (!shared_.deltas || package_.empty()) return {};
+  if (!shared_.deltas || package_.empty() || std::exchange(looked_for_older_, true)) return {};
   // Only what is durable can be a base.
   if (shared_.under_way.contains(package_)) CHUNKER_TRY_VOID(shared_.writer.settle());
   older_ = OlderVersion::find(shared_.parts, name_of(*order_.source));
+  return {};
+}
+
+void NarIngest::find_in_older_version(Slab& slab) {
+  if (!older_) return;
+  for (const ChunkExtent& chunk : slab.chunks) {
+    slab.older.push_back(older_->range_of(chunk, chunker_.entries()));
+  }
+}
+
+/// Reading the older version costs more than everything else that is asked for a small NAR that is known.
+Result<void> NarIngest::look_back_if_new(Slab& slab, std::span<const Digest> digests) {
+  if (!shared_.deltas || package_.empty()) return {};
+  CHUNKER_TRY(const auto found, shared_.parts.index->chunks(digests));
+  const auto is_known = [](const auto& location) { return location.has_value(); };
+  if (std::ranges::all_of(found, is_known)) return {};
+  CHUNKER_TRY_VOID(find_older_version());
+  find_in_older_version(slab);
   return {};
 }
 
@@ -253,7 +270,9 @@ Result<void> NarIngest::find_older_version() {
 Result<void> NarIngest::put_pieces(const store::EncodedManifest& encoded) {
   std::vector<ChunkBytes> pieces;
   for (const auto& piece : encoded.pieces) pieces.push_back({piece.digest, piece.bytes});
+  if (pieces.empty()) return {};
   // A list of chunks of which few are new resembles the list before it.
+  CHUNKER_TRY_VOID(find_older_version());
   SuggestBase suggest_base;
   if (older_) {
     suggest_base = [this](auto) {

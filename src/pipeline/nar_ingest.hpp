@@ -104,6 +104,8 @@ class NarIngest {
  private:
   Result<void> open();
   Result<void> find_older_version();
+  void find_in_older_version(Slab& slab);
+  Result<void> look_back_if_new(Slab& slab, std::span<const Digest> digests);
   [[nodiscard]] std::size_t slab_room() const noexcept;
   Result<void> reserve_lists();
   void take_rest(Slab& slab);
@@ -132,6 +134,7 @@ class NarIngest {
   std::uint64_t carry_offset_ = 0;
   std::string package_;
   std::shared_ptr<const OlderVersion> older_;
+  bool looked_for_older_ = false;
   bool is_read_ = false;
   std::size_t chunk_count_ = 0;
   NarHashes::Stream sha256_;

@@ -1,12 +1,16 @@
 #include "chunker/batch.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <map>
 #include <thread>
 
+#include "pipeline/file_chunks.hpp"
 #include "pipeline/store_fixture.hpp"
 
 namespace chunker {
@@ -55,6 +59,54 @@ TEST_F(Batch, R6_1_R6_4_ChunksFilesSideBySideLikeOneByOne) {
       EXPECT_EQ(file.is_nar, bytes.starts_with(kNarMagic));
     }
     EXPECT_EQ(count, paths.size());
+  }
+}
+
+// Nobody reads the second pipe before the first one ends, unless both are read at once.
+TEST_F(Batch, R6_1_FilesAreReadAtTheSameTime) {
+  std::vector<std::filesystem::path> paths;
+  for (const char* name : {"a", "b"}) {
+    paths.push_back(directory_.path() / name);
+    ASSERT_EQ(::mkfifo(paths.back().c_str(), 0600), 0);
+  }
+  auto batch = batch_chunk_files(paths, test::small_chunks().chunking, {.threads = 2});
+  ASSERT_OK(batch);
+  std::vector<int> writers;
+  for (const auto& path : paths) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    int writer = -1;
+    while (writer < 0 && std::chrono::steady_clock::now() < until) {
+      writer = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);  // Fails without a reader.
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_GE(writer, 0) << path << " is not being read";
+    writers.push_back(writer);
+  }
+  for (const int writer : writers) {
+    if (writer < 0) continue;
+    EXPECT_EQ(::write(writer, "x", 1), 1);
+    ::close(writer);
+  }
+  if (testing::Test::HasFailure()) return;
+  for (std::size_t i = 0; i < paths.size(); ++i) ASSERT_OK(batch->next()->chunks);
+}
+
+TEST_F(Batch, R6_4_OneSetOfOptionsAndOneBufferServeManyFiles) {
+  const auto chunking = test::small_chunks().chunking;
+  auto cut = pipeline::FileCut::make(chunking, {.threads = 1});
+  auto again = pipeline::FileCut::make(chunking, {.threads = 1});
+  ASSERT_OK(cut);
+  ASSERT_OK(again);
+  EXPECT_EQ(cut->chunking, again->chunking);  // With the gear table, masks and sizes, checked once.
+  pipeline::ProgressMeter progress({}, 3, 0);
+  ByteBuffer buffer;
+  const std::byte* kept = nullptr;
+  for (const std::string name : {"a", "b", "c"}) {
+    const auto path = file(name, random_bytes(name.front() == 'b' ? 1 : 2, 3'000'000));
+    ASSERT_OK(pipeline::chunk_file(path, *cut, buffer, progress, [] { return 1U; }));
+    ASSERT_NE(buffer.data(), nullptr);
+    EXPECT_EQ(buffer.data(), kept == nullptr ? buffer.data() : kept);
+    kept = buffer.data();
   }
 }
 

@@ -88,7 +88,6 @@ TEST_F(Gc, WhatWasRemovedStaysRemovedAfterRebuilding) {
 
 // One that can keeps gc waiting. Here two share a process, and it lets its lock go.
 TEST_F(Gc, AReaderThatMayNotLockFindsWhatWasCopiedAndIsToldWhatIsGone) {
-  options_.pack_bytes_target = 100'000;
   const std::string shared = random_bytes(1, 200'000);
   const std::string kept = test::make_nar({{"own", random_bytes(2, 50'000)}, {"shared", shared}});
   {
