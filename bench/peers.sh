@@ -12,6 +12,5 @@ if [ ! -d "$corpus" ]; then
   exit 2
 fi
 tools/install-dependencies.sh bench
-all_but_zpaq=chunker,chunker-plain,chunker-plain-2,chunker-plain-1,borg,restic,casync,bup,chunker-cut,chunker-cut-sha256,b3sum,openssl
-exec python3 bench/peers.py "$corpus" --runs "${2:-3}" --only "${ONLY:-$all_but_zpaq}" \
+exec python3 bench/peers.py "$corpus" --runs "${2:-3}" ${ONLY:+--only "$ONLY"} \
   --chunker "$(realpath "${CHUNKER:-build/release/bin/chunker}")"

@@ -94,9 +94,12 @@ std::string_view cure(ErrorCode code) noexcept {
       return "Something follows the archive: fetch or dump it again.";
     case ErrorCode::nar_bad_name:
     case ErrorCode::nar_names_unsorted:
-    case ErrorCode::nar_too_deep:
     case ErrorCode::nar_bad_target:
       return "Nix writes no such archive; mind where it came from, and make it anew.";
+    case ErrorCode::nar_too_deep:
+      return "Paths in a NAR have at most 4095 bytes: take the deepest folders out of the tree. "
+             "Nix "
+             "writes no such archive.";
     case ErrorCode::nar_unsupported_file:
       return "A NAR holds files, directories and symlinks only: take anything else out of the "
              "tree.";
@@ -119,7 +122,7 @@ std::string_view cure(ErrorCode code) noexcept {
       return "Stored bytes are damaged. `chunker verify --content --repair` sets what is damaged "
              "aside, saves the rest and names the NARs to ingest again.";
     case ErrorCode::store_locked:
-      return "Another process writes to this store: wait until it is done, then run this again.";
+      return "Another process is changing this store: wait until it is done, then run this again.";
     case ErrorCode::store_version:
       return "Another version of chunker made this store: use that one, or a newer one.";
     case ErrorCode::store_ambiguous_name:
@@ -131,8 +134,8 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::io_permission:
       return "Run this as a user who may, or change the permissions.";
     case ErrorCode::io_no_space:
-      return "Make room (`chunker gc` frees what removed NARs held), then run this again; what was "
-             "acknowledged stays.";
+      return "Make room, then run this again; what was acknowledged stays. `chunker gc` frees what "
+             "removed NARs held in a store, if there is some room for copies first.";
     case ErrorCode::io_failed:
       return "The system could not read or write there: look into its log and at the device.";
     case ErrorCode::io_changed:
@@ -164,9 +167,9 @@ std::string_view cure(const Error& error) noexcept {
     return "The rest is saved: once all such NARs are ingested again, the store is whole.";
   }
   if (error.what.ends_with("File name too long")) {
-    return "The file system has no room for so long a name: give a shorter one with -o FILE. A "
-           "tree "
-           "with such names in it is restored as an archive, without --tree.";
+    return "No file can have so long a name here: give a shorter one. What has such a name in a "
+           "store comes back by `chunker restore NAME -o FILE`; a tree with such names in it comes "
+           "back as an archive, without --tree.";
   }
   // Not even verify can open the store then.
   if (error.what.contains("chunker.store") && error.code == ErrorCode::store_corrupt) {

@@ -68,9 +68,16 @@ Result<void> NarRestore::plan_pieces(FrameRun& run) {
 
 Result<void> NarRestore::begin() {
   if (shared_.cpu != nullptr) CHUNKER_TRY_VOID(shared_.cpu->check_limit());
+  const Store::Parts* from = nullptr;
   CHUNKER_TRY(const std::uint64_t nar_bytes,
-              store::with_second_look(shared_.parts,
-                                      [this](Store::Parts& parts) { return read_lists(parts); }));
+              store::with_second_look(shared_.parts, [&](Store::Parts& parts) {
+                from = &parts;
+                return read_lists(parts);
+              }));
+  // It may be there again with other chunks, which an index from before does not know.
+  if (from != &shared_.parts) {
+    CHUNKER_TRY(newer_, shared_.parts.newer());
+  }
   if (order_.range) narrow(*order_.range);
   return order_.on_begin ? order_.on_begin(nar_bytes) : Result<void>();
 }
@@ -98,6 +105,7 @@ Result<void> NarRestore::reserve_lists(const store::ManifestHead& head) {
   std::uint64_t bytes = 2 * head.chunk_list.raw_bytes;
   bytes += (1 + kDecodedTimes) * (head.hash_list.raw_bytes + head.position_list.raw_bytes);
   if (bytes <= kNarListBytes) return {};
+  lists_ = {};  // Of a first look.
   CHUNKER_TRY(lists_, budget.reserve(static_cast<std::size_t>(bytes)));
   return {};
 }
@@ -125,7 +133,8 @@ Result<void> NarRestore::locate_ahead() {
   if (count == 0) return {};
   std::vector<Digest> digests;
   for (std::size_t i = 0; i < count; ++i) digests.push_back(chunks_[located_ + i].digest);
-  CHUNKER_TRY(const auto locations, shared_.parts.index->chunks(digests));
+  const Store::Parts& parts = newer_ ? newer_->parts() : shared_.parts;
+  CHUNKER_TRY(const auto locations, parts.index->chunks(digests));
   for (std::size_t i = 0; i < count; ++i) {
     if (!locations[i]) {
       return base::fail(ErrorCode::store_chunk_missing, "the store does not have this chunk",
@@ -148,8 +157,10 @@ void NarRestore::decode(FrameRun& run) {
 
 Result<void> NarRestore::decode_frame(FrameRun& run) {
   if (run.pieces.empty()) return {};
-  auto loaded = load_frame(run);
-  if (!loaded && store::may_have_moved(shared_.parts, loaded.error())) loaded = load_elsewhere(run);
+  auto loaded = newer_ ? load_elsewhere(run) : load_frame(run);
+  if (!newer_ && !loaded && store::may_have_moved(shared_.parts, loaded.error())) {
+    loaded = load_elsewhere(run);
+  }
   if (!loaded) return loaded;
   for (const FrameRun::Piece& piece : run.pieces) {
     refs::restore_references(references_, piece.offset_bytes, run.bytes_of(piece));

@@ -112,7 +112,8 @@ class NarRestore {
   const RestoreShared& shared_;
   NarOrder order_;
   bool begun_ = false;
-  MemoryBudget::Reservation lists_;  ///< Beyond what is planned for.
+  MemoryBudget::Reservation lists_;     ///< Beyond what is planned for.
+  std::shared_ptr<const Store> newer_;  ///< Where the lists come from, if a second look found them.
   std::vector<ChunkReference> chunks_;
   References references_;
   std::size_t located_ = 0;  ///< Chunks looked up so far.

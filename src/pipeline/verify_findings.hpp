@@ -50,6 +50,7 @@ struct CheckedPacks {
   std::vector<std::string> damaged_keys;               ///< Of blobs that hold damage; ascending.
   std::unordered_set<Digest> damaged;                  ///< Chunks, where the index finds them.
   std::unordered_set<Digest> unread;                   ///< Chunks of which nobody knows either.
+  ErrorCode why_unread = ErrorCode::io_failed;         ///< What kept one of them from being read.
   std::unordered_set<Digest> spare;  ///< Good copies where the index does not look for them.
   VerifyReport report;               ///< As far as it counts what packs hold.
 };

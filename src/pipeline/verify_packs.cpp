@@ -78,6 +78,7 @@ void PackChecks::unread_pack(store::PackNumber number, const Error& error) {
   if (store::is_damage(error.code)) return;
   const base::Lock lock(mutex_);
   found_.unread_packs.insert(number);
+  found_.why_unread = error.code;
 }
 
 /// Damage counts where the index sends readers; another copy is as good as garbage.
@@ -159,6 +160,7 @@ Result<bool> PackChecks::check_chunk(const store::FrameReader& reader, const Pac
     const base::Lock lock(mutex_);
     const bool is_unread = !loaded && !store::is_damage(loaded.error().code);
     (good ? found_.spare : is_unread ? found_.unread : found_.damaged).insert(digest);
+    if (is_unread) found_.why_unread = loaded.error().code;
   }
   return needed;
 }

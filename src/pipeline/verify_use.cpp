@@ -125,7 +125,7 @@ Result<void> UseChecks::check_reference(const ChunkReference& chunk) {
                       Error::kNoOffset, chunk.digest.hex());
   }
   if (packs_.unread.contains(chunk.digest)) {
-    return base::fail(ErrorCode::io_failed, "the NAR needs a chunk that cannot be read",
+    return base::fail(packs_.why_unread, "the NAR needs a chunk that cannot be read",
                       Error::kNoOffset, chunk.digest.hex());
   }
   if (!packs_.damaged.contains(chunk.digest)) return {};

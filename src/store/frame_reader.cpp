@@ -5,6 +5,7 @@
 
 #include "base/try.hpp"
 #include "codec/delta_frame.hpp"
+#include "store/second_look.hpp"
 
 namespace chunker::store {
 namespace {
@@ -57,9 +58,7 @@ Result<void> FrameReader::decode(const ChunkLocation& location, ScratchBuffer& r
   ByteBuffer& payload = (depth == 0 ? payload_ : own).emptied(payload_bytes);
   payload.resize(payload_bytes);
   if (auto read = parts_->blobs->read(key, location.payload_offset, payload.span()); !read) {
-    Error error = std::move(read).error();
-    if (error.code == ErrorCode::store_not_found) error.code = ErrorCode::store_chunk_missing;
-    return std::unexpected(std::move(error));
+    return std::unexpected(of_what_lies_there(std::move(read).error()));
   }
   ByteBuffer& output = raw.emptied(static_cast<std::size_t>(location.frame_raw_bytes));
   if (auto decoded = decode_payload(location, payload, output, depth); !decoded) {

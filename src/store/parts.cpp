@@ -2,6 +2,7 @@
 
 #include "base/try.hpp"
 #include "store/pack_walk.hpp"
+#include "store/second_look.hpp"
 
 namespace chunker {
 
@@ -22,10 +23,12 @@ Result<std::string> Store::Parts::pack_key(store::PackNumber number) {
 
 Result<Store::Parts::PackBases> Store::Parts::read_bases(store::PackNumber number) {
   CHUNKER_TRY(const std::string key, pack_key(number));
-  CHUNKER_TRY(const std::uint64_t bytes, blobs->size(key));
-  CHUNKER_TRY(const auto pack, store::read_pack_directory(*blobs, key, bytes));
+  const auto bytes = blobs->size(key);
+  if (!bytes) return std::unexpected(store::of_what_lies_there(bytes.error()));
+  const auto pack = store::read_pack_directory(*blobs, key, *bytes);
+  if (!pack) return std::unexpected(store::of_what_lies_there(pack.error()));
   PackBases bases;
-  for (const auto& [delta, payload_offset] : store::delta_frames(pack)) {
+  for (const auto& [delta, payload_offset] : store::delta_frames(*pack)) {
     bases.emplace(payload_offset, std::make_shared<const std::vector<Digest>>(delta.base));
   }
   return bases;

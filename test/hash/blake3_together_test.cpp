@@ -6,6 +6,7 @@
 #include "chunker/hash.hpp"
 #include "hash/blake3.hpp"
 #include "hash/blake3_kernels.hpp"
+#include "hash/blake3_pieces.hpp"
 #include "hash/cycle.hpp"
 
 namespace chunker::hash {
@@ -89,6 +90,22 @@ TEST(Blake3Together, R8_1_SmallInputsShareTheLanes) {
   std::vector<Digest> digests(inputs.size());
   blake3_together(inputs, digests, *+watched);
   EXPECT_EQ(widest_call, 16U);
+}
+
+TEST(Blake3Pieces, R8_1_AgreeWithTheWhole) {
+  constexpr std::size_t kMiB = hash::kBlake3PieceBytes;
+  const auto all = test::cycle251(70 * kMiB);
+  for (const std::size_t bytes :
+       {std::size_t{0}, std::size_t{1}, kMiB, kMiB + 1, 2 * kMiB, 3 * kMiB + 1023, 4 * kMiB + 1024,
+        5 * kMiB + 1025, 13 * kMiB + 65'537, 64 * kMiB, 64 * kMiB + 1, 65 * kMiB + 1, 70 * kMiB}) {
+    const Bytes input = Bytes(all).first(bytes);
+    std::vector<hash::Blake3PieceTop> tops(hash::blake3_piece_count(bytes));
+    for (std::size_t i = tops.size(); i-- > 0;) {
+      tops[i] = hash::blake3_piece(input.subspan(i * kMiB, kMiB), i);
+    }
+    const Bytes rest = input.subspan(tops.size() * kMiB);
+    EXPECT_EQ(hash::blake3_of_pieces(tops, rest), hash::blake3(input)) << bytes;
+  }
 }
 
 }  // namespace

@@ -122,6 +122,65 @@ TEST_F(Gc, AReaderThatMayNotLockFindsWhatWasCopiedAndIsToldWhatIsGone) {
   EXPECT_NE(describe(gone.error()).find("was removed since"), std::string::npos);
 }
 
+// Of a pack that stays open the payload can be read after it is deleted, but what is asked by name is gone.
+TEST_F(Gc, AReaderThatMayNotLockFindsWhatADeltaNeeds) {
+  std::string version = random_bytes(1, 200'000);
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(take_in(*writer, {{"pkg-1.0.nar", test::make_nar({{"f", version}})}}));
+  }
+  for (std::size_t i = 0; i < version.size(); i += 10'000) version[i] ^= 1;
+  const std::string newer = test::make_nar({{"f", version}});
+  const std::string other = test::make_nar({{"f", random_bytes(2, 100'000)}});
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(take_in(*writer, {{"pkg-1.1.nar", newer},
+                                {"other.nar", other},
+                                {"gone.nar", test::make_nar({{"f", random_bytes(3, 600'000)}})}}));
+  }
+  auto reader = open(StoreAccess::read);
+  ASSERT_OK(reader);
+  reader->parts().reader_lock.reset();
+  EXPECT_EQ(*give_back(*reader, "other.nar") == other, true);  // Its pack stays open.
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    EXPECT_GT(writer->stats()->delta_raw_bytes, 0U);
+    ASSERT_OK(writer->remove(std::vector<std::string>{"gone.nar"}));
+    ASSERT_OK(collect_garbage(*writer, kEverything));
+  }
+  const auto back = give_back(*reader, "pkg-1.1.nar");
+  ASSERT_OK(back);
+  EXPECT_EQ(*back == newer, true);
+}
+
+// The name is there again, with chunks that the reader's index does not know.
+TEST_F(Gc, AReaderThatMayNotLockFindsANarThatCameAgainWithOtherChunks) {
+  const std::string nar = test::make_nar({{"f", random_bytes(1, 300'000)}});
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(take_in(*writer, {{"a.nar", nar}}));
+  }
+  auto reader = open(StoreAccess::read);
+  ASSERT_OK(reader);
+  reader->parts().reader_lock.reset();
+  {
+    auto writer = open();
+    ASSERT_OK(writer);
+    ASSERT_OK(writer->remove(std::vector<std::string>{"a.nar"}));
+    ASSERT_OK(collect_garbage(*writer, kEverything));
+    auto options = test::small_chunks();
+    options.chunking.recipe.seed = 77;
+    ASSERT_OK(take_in(*writer, {{"a.nar", nar}}, options));
+  }
+  const auto back = give_back(*reader, "a.nar");
+  ASSERT_OK(back);
+  EXPECT_EQ(*back == nar, true);
+}
+
 // As doc/cli.md says: a removal wins as long as it is recorded.
 TEST_F(Gc, APackThatABackupBringsBackBringsNamesThatNoRecordRemoves) {
   const auto pack_directory = directory_.path() / "store/packs";
