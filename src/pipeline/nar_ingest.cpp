@@ -255,7 +255,7 @@ void NarIngest::find_in_older_version(Slab& slab) {
   }
 }
 
-/// Reading the older version costs more than everything else that is asked for a small NAR that is known.
+/// Reading the older version is a tenth of what a small NAR costs that is known (bench/RESULTS.md, "Small NARs").
 Result<void> NarIngest::look_back_if_new(Slab& slab, std::span<const Digest> digests) {
   if (!shared_.deltas || package_.empty()) return {};
   CHUNKER_TRY(const auto found, shared_.parts.index->chunks(digests));

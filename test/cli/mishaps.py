@@ -52,10 +52,10 @@ def rebuild_damaged(store: KilledStore) -> None:
         if forgotten := store.acknowledged.keys() - set(listed.values()):
             raise Fault(f"rebuilding the index forgot the names of what is lost: {sorted(forgotten)}")
     said = store.run("verify", "--content", "--repair", "--json", codes=(0, 1))
-    unsaid = set(listed.values()) - after - {listed[name] for name in store.named_in(said)}
-    if unsaid:
+    named = {listed[name] for name in store.named_in(said)}  # Among them what was removed and collected, undone above.
+    if unsaid := set(listed.values()) - after - named:
         raise Fault(f"it is listed and lost, and verify does not say so: {sorted(unsaid)}")
-    store.ingest_again(store.acknowledged.keys() - store.restore_all(codes=(0, 1)))
+    store.ingest_again(named | (store.acknowledged.keys() - store.restore_all(codes=(0, 1))))
 
 
 def old_index(store: KilledStore, go_on) -> None:

@@ -23,6 +23,8 @@ class NameLedger:
             return
         self.removed |= set(names)
         self.ingesting -= set(names)
+        for others in self.perhaps_removed:  # What was still there for this one says nothing of those.
+            others -= set(names)
         for name in names:
             self.known.pop(name, None)
 
