@@ -61,7 +61,7 @@ def rebuild_damaged(store: KilledStore) -> None:
 def old_index(store: KilledStore, go_on) -> None:
     """An index from a backup beside newer packs; the cure is to make it anew from the packs alone."""
     store.check()
-    backup = index_of(store) + ".old"
+    backup = store.store + ".index"
     shutil.copytree(index_of(store), backup)
     go_on()
     store.settle()
