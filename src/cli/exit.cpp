@@ -97,9 +97,8 @@ std::string_view cure(ErrorCode code) noexcept {
     case ErrorCode::nar_bad_target:
       return "Nix writes no such archive; mind where it came from, and make it anew.";
     case ErrorCode::nar_too_deep:
-      return "Paths in a NAR have at most 4095 bytes: take the deepest folders out of the tree. "
-             "Nix "
-             "writes no such archive.";
+      return "Paths in a NAR have at most 4095 bytes (Nix writes no longer ones): take the "
+             "deepest folders out of the tree.";
     case ErrorCode::nar_unsupported_file:
       return "A NAR holds files, directories and symlinks only: take anything else out of the "
              "tree.";

@@ -3,7 +3,6 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,13 +44,12 @@ Result<ChunkHash> ChunkHash::make(HashAlgorithm algorithm, std::shared_ptr<HashC
 
 void ChunkHash::hash_many(std::span<const Bytes> inputs, std::span<Digest> digests) const {
   if (cache_ != nullptr) return cache_->hash_many(inputs, digests);
-  if (is_blake3_ && std::ranges::any_of(inputs, is_shared)) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      digests[i] = is_shared(inputs[i]) ? blake3_shared(inputs[i]) : algorithm_.hash(inputs[i]);
-    }
-    return;
+  // Several are looked through for bytes that occur again (R5.2), and a slab seldom holds several that are large.
+  if (is_blake3_ && inputs.size() == 1 && is_shared(inputs[0])) {
+    digests[0] = blake3_shared(inputs[0]);
+  } else {
+    algorithm_.hash_many(inputs, digests);
   }
-  algorithm_.hash_many(inputs, digests);
 }
 
 }  // namespace chunker::pipeline

@@ -20,7 +20,7 @@ class ChunkHash {
 
   [[nodiscard]] const HashAlgorithm& algorithm() const noexcept { return algorithm_; }
 
-  /// Of large inputs for BLAKE3 idle threads of the current task arena take a part (R8.1).
+  /// Of one large input for BLAKE3 idle threads of the current task arena take a part (R8.1).
   /// Errors: std::bad_alloc.
   void hash_many(std::span<const Bytes> inputs, std::span<Digest> digests) const;
 

@@ -26,6 +26,9 @@ TEST(ChunkHash, R8_1_LargeInputsHaveTheSameDigestOnAnyNumberOfThreads) {
       tbb::task_arena(threads).execute([&] { hash->hash_many(inputs, digests); });
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         EXPECT_EQ(digests[i], algorithm.hash(inputs[i])) << i << ", " << threads << " threads";
+        Digest alone;
+        tbb::task_arena(threads).execute([&] { hash->hash_many({&inputs[i], 1}, {&alone, 1}); });
+        EXPECT_EQ(alone, algorithm.hash(inputs[i])) << i << ", " << threads << " threads";
       }
     }
   }
