@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -9,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "base/check.hpp"
@@ -18,7 +16,7 @@
 #include "chunker/ingest.hpp"
 #include "chunker/maintain.hpp"
 #include "chunker/nar.hpp"
-#include "chunker/restore.hpp"
+#include "scratch_store.hpp"
 #include "store/blob_memory.hpp"
 #include "store/parts.hpp"
 
@@ -29,29 +27,7 @@
 namespace {
 
 using namespace chunker;
-
-class Directory {
- public:
-  Directory() {
-    const std::filesystem::path memory = "/dev/shm";
-    std::string name =
-        (std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path()) /
-        "chunker-fuzz-XXXXXX";
-    CHUNKER_CHECK(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using fuzz::nar_of;
 
 void check_sound(const Store& store, bool content) {
   const auto report = verify(store, {.content = content, .threads = 1}, {});
@@ -87,7 +63,7 @@ class Stores {
     inputs_ = 0;
   }
 
-  Directory directory_;
+  fuzz::ScratchDirectory directory_;
   std::unique_ptr<Store> store_;
   unsigned inputs_ = 0;
 };
@@ -132,18 +108,6 @@ bool is_nar(Bytes bytes) {
   return parser.feed(bytes, ignore).has_value() && parser.finish().has_value();
 }
 
-std::string restored(const Store& store, const Digest& nar_sha256) {
-  std::string nar;
-  const auto done = restore(store, nar_sha256,
-                            [&nar](Bytes bytes) -> Result<void> {
-                              nar.append(text_of(bytes));
-                              return {};
-                            },
-                            {.threads = 1});
-  CHUNKER_CHECK(done.has_value());
-  return nar;
-}
-
 void check_round_trip(Stores& stores, const std::string& name, std::string_view nar,
                       const IngestOptions& options) {
   Store& store = stores.next();
@@ -158,7 +122,7 @@ void check_round_trip(Stores& stores, const std::string& name, std::string_view 
   const auto after = store.find(name);
   if (*outcome) {
     CHUNKER_CHECK(after && after->nar_sha256 == HashAlgorithm::sha256().hash(bytes_of(nar)));
-    CHUNKER_CHECK(restored(store, after->nar_sha256) == nar);
+    CHUNKER_CHECK(fuzz::restored(store, after->nar_sha256) == nar);
   } else {
     const Error& error = outcome->error();
     CHUNKER_CHECK(chunker::name(error.code).starts_with("nar_") && !error.what.empty());
@@ -166,19 +130,6 @@ void check_round_trip(Stores& stores, const std::string& name, std::string_view 
     CHUNKER_CHECK(!after || after->nar_sha256 == before->nar_sha256);
     check_sound(store, false);
   }
-}
-
-std::string nar_of(std::string_view contents) {
-  std::string nar;
-  NarWriter writer([&nar](Bytes bytes) -> Result<void> {
-    nar.append(text_of(bytes));
-    return {};
-  });
-  const bool written =
-      writer.begin_directory("") && writer.begin_file("bin", {false, contents.size()}) &&
-      writer.contents(bytes_of(contents)) && writer.end_directory() && writer.finish();
-  CHUNKER_CHECK(written);
-  return nar;
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECORD = ROOT / "doc" / "fuzzing.md"
 # libFuzzer looks for leaks after every input; a thread that is just starting or ending then looks like one. With these
 # targets only the look at the very end counts.
-WITH_THREADS = {"ingest"}
+WITH_THREADS = {"damage", "ingest"}
 ROW = re.compile(r"^\| `(\w+)` \| ([\d ]+) \| ([\d.]+) \| (\d+) \|$", re.MULTILINE)
 
 

@@ -190,14 +190,11 @@ Result<void> PackChecks::check_frame(store::FrameReader& reader, const PackEntry
 
 Result<void> PackChecks::check_manifest(const PackEntry& pack, const ManifestRecord& manifest,
                                         std::uint64_t offset) {
-  ByteBuffer bytes(static_cast<std::size_t>(manifest.payload_bytes));
-  auto read = parts_.blobs->read(pack.key, offset, bytes.span());
-  auto head = read ? store::decode_manifest_head(bytes) : std::unexpected(std::move(read).error());
-  if (head && head->nar_sha256 == manifest.nar_sha256) return {};
-  Error error{ErrorCode::store_corrupt, "a manifest is another NAR's", offset, pack.key};
-  if (!head) error = std::move(head).error().within(pack.key);
+  const auto head = store::read_manifest_head(*parts_.blobs, pack.key, offset, manifest);
+  if (head) return {};
   CHUNKER_TRY(const auto known, parts_.index->manifest(manifest.nar_sha256));
-  damaged_copy(error, pack, known && known->pack == pack.number && known->payload_offset == offset);
+  damaged_copy(head.error(), pack,
+               known && known->pack == pack.number && known->payload_offset == offset);
   return {};
 }
 

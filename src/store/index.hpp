@@ -49,6 +49,10 @@ struct ManifestLocation {
   std::uint64_t nar_bytes = 0;
   std::uint64_t chunk_count = 0;
 
+  /// What a pack's directory says of it.
+  [[nodiscard]] ManifestRecord record_of(const Digest& nar_sha256) const noexcept {
+    return {payload_bytes, nar_sha256, nar_bytes, chunk_count};
+  }
   friend bool operator==(const ManifestLocation&, const ManifestLocation&) = default;
 };
 

@@ -122,14 +122,24 @@ Result<void> append_references(const Manifest& manifest, const HashAlgorithm& ha
 
 // Reading.
 
+Result<Bytes> checked_body(Bytes bytes);
+
+/// What is right in all but its version was of ours.
+Error other_version(Bytes bytes) {
+  ByteBuffer ours(bytes_of(kMagic));
+  ours.append(bytes.subspan(kMagic.size()));
+  if (!checked_body(ours)) {
+    return {ErrorCode::store_version, "a manifest of another version", kVersionOffset, {}};
+  }
+  return {ErrorCode::store_corrupt, "the version of a manifest is damaged", kVersionOffset, {}};
+}
+
 Result<Bytes> checked_body(Bytes bytes) {
   const std::string_view text = text_of(bytes);
   if (!text.starts_with(kMagic.substr(0, kVersionOffset)) || bytes.size() < kMagic.size()) {
     return fail(ErrorCode::store_corrupt, "this is not a manifest", 0);
   }
-  if (!text.starts_with(kMagic)) {
-    return fail(ErrorCode::store_version, "a manifest of another version", kVersionOffset);
-  }
+  if (!text.starts_with(kMagic)) return std::unexpected(other_version(bytes));
   if (bytes.size() < kMagic.size() + kCheckBytes || bytes.size() > kManifestBytesMax) {
     return fail(ErrorCode::store_corrupt, "a manifest is too short or larger than 1 MiB",
                 bytes.size());

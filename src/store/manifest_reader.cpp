@@ -4,6 +4,25 @@
 
 namespace chunker::store {
 
+Result<ManifestHead> read_manifest_head(BlobStore& blobs, const std::string& key,
+                                        std::uint64_t payload_offset,
+                                        const ManifestRecord& record) {
+  if (record.payload_bytes > kManifestBytesMax) {
+    return base::fail(ErrorCode::store_corrupt, "the record of a manifest is impossible",
+                      payload_offset, key);
+  }
+  ByteBuffer bytes(static_cast<std::size_t>(record.payload_bytes));
+  CHUNKER_TRY_VOID(blobs.read(key, payload_offset, bytes.span()));
+  auto head = decode_manifest_head(bytes);
+  if (!head) return std::unexpected(std::move(head).error().within(key));
+  if (head->nar_sha256 != record.nar_sha256 || head->nar_bytes != record.nar_bytes ||
+      head->chunk_count != record.chunk_count) {
+    return base::fail(ErrorCode::store_corrupt, "a manifest and its record contradict each other",
+                      payload_offset, key);
+  }
+  return head;
+}
+
 Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_sha256) {
   CHUNKER_TRY(const auto location, parts.index->manifest(nar_sha256));
   if (!location) {
@@ -11,22 +30,11 @@ Result<ManifestHead> read_manifest_head(Store::Parts& parts, const Digest& nar_s
                       Error::kNoOffset, nar_sha256.hex());
   }
   CHUNKER_TRY(const std::string key, parts.pack_key(location->pack));
-  if (location->payload_bytes > kManifestBytesMax) {
-    return base::fail(ErrorCode::store_corrupt, "the index describes an impossible manifest",
-                      location->payload_offset, key);
-  }
-  ByteBuffer bytes(static_cast<std::size_t>(location->payload_bytes));
-  if (auto read = parts.blobs->read(key, location->payload_offset, bytes.span()); !read) {
-    Error error = std::move(read).error();
-    if (error.code == ErrorCode::store_not_found) error.code = ErrorCode::store_chunk_missing;
-    return std::unexpected(std::move(error));
-  }
-  auto head = decode_manifest_head(bytes);
-  if (!head) return std::unexpected(std::move(head).error().within(key));
-  if (head->nar_sha256 != nar_sha256 || head->nar_bytes != location->nar_bytes ||
-      head->chunk_count != location->chunk_count) {
-    return base::fail(ErrorCode::store_corrupt, "a manifest and the index contradict each other",
-                      location->payload_offset, key);
+  auto head = read_manifest_head(*parts.blobs, key, location->payload_offset,
+                                 location->record_of(nar_sha256));
+  // The NAR is there, and its pack is not.
+  if (!head && head.error().code == ErrorCode::store_not_found) {
+    head.error().code = ErrorCode::store_chunk_missing;
   }
   return head;
 }

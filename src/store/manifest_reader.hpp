@@ -1,15 +1,26 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "chunker/error.hpp"
 #include "chunker/manifest.hpp"
+#include "store/blob.hpp"
 #include "store/frame_reader.hpp"
 #include "store/manifest_format.hpp"
+#include "store/pack.hpp"
 #include "store/parts.hpp"
 
 namespace chunker::store {
 
-/// The part of a manifest that is in its own record, checked to be the one of this NAR.
-/// Errors: store_not_found if no name means this NAR; store_corrupt, io_*.
+/// The part of a manifest that is in its own record, which announces it and must not contradict it.
+/// Errors: store_corrupt, those of `blobs`; the key is the context.
+[[nodiscard]] Result<ManifestHead> read_manifest_head(BlobStore& blobs, const std::string& key,
+                                                      std::uint64_t payload_offset,
+                                                      const ManifestRecord& record);
+
+/// The same of the NAR of this hash.
+/// Errors: store_not_found if the store has no such NAR; store_chunk_missing, store_corrupt, io_*.
 [[nodiscard]] Result<ManifestHead> read_manifest_head(Store::Parts& parts,
                                                       const Digest& nar_sha256);
 

@@ -81,14 +81,8 @@ bool belongs_under(std::string_view key, const Digest& digest, const PackDirecto
          key == chunk_key(frame->chunks.front().digest);
 }
 
-Result<PackDirectory> read_unnamed(BlobStore& blobs, std::string_view key,
-                                   std::uint64_t blob_bytes) {
-  if (blob_bytes < kPackMagicBytes + kPackTrailerBytes) {
-    return fail(ErrorCode::store_corrupt, "too short for a pack", blob_bytes);
-  }
-  std::array<std::byte, kPackMagicBytes> magic;
-  CHUNKER_TRY_VOID(blobs.read(key, 0, magic));
-  CHUNKER_TRY_VOID(check_magic(magic));
+/// Everything behind the payloads.
+Result<PackDirectory> read_end(BlobStore& blobs, std::string_view key, std::uint64_t blob_bytes) {
   std::array<std::byte, kPackTrailerBytes> end;
   const std::uint64_t trailer_offset = blob_bytes - kPackTrailerBytes;
   CHUNKER_TRY_VOID(blobs.read(key, trailer_offset, end));
@@ -109,6 +103,23 @@ Result<PackDirectory> read_unnamed(BlobStore& blobs, std::string_view key,
     return fail(ErrorCode::store_corrupt, "a pack lies under another pack's key");
   }
   return directory;
+}
+
+Result<PackDirectory> read_unnamed(BlobStore& blobs, std::string_view key,
+                                   std::uint64_t blob_bytes) {
+  if (blob_bytes < kPackMagicBytes + kPackTrailerBytes) {
+    return fail(ErrorCode::store_corrupt, "too short for a pack", blob_bytes);
+  }
+  std::array<std::byte, kPackMagicBytes> magic;
+  CHUNKER_TRY_VOID(blobs.read(key, 0, magic));
+  const auto begun = check_magic(magic);
+  if (!begun && begun.error().code != ErrorCode::store_version) {
+    return std::unexpected(begun.error());
+  }
+  auto directory = read_end(blobs, key, blob_bytes);
+  if (begun) return directory;
+  if (!directory) return std::unexpected(begun.error());
+  return fail(ErrorCode::store_corrupt, "the version of a pack is damaged", kVersionOffset);
 }
 
 std::string spread_key(std::string_view prefix, const Digest& digest) {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/try.hpp"
-#include "store/manifest_format.hpp"
+#include "store/manifest_reader.hpp"
 #include "store/pack.hpp"
 #include "store/pack_walk.hpp"
 #include "store/rewriter.hpp"
@@ -27,7 +27,7 @@ class Salvage {
   Result<void> copy_intact(std::span<const LocatedChunk> frame);
   Result<bool> is_intact(const LocatedChunk& chunk);
   Result<void> copy_manifests();
-  Result<bool> is_intact(const Digest& nar_sha256, const ManifestLocation& location);
+  Result<bool> is_intact(const ManifestRecord& record, const ManifestLocation& location);
   Result<void> find_lost();
   Result<void> look_elsewhere();
   Result<void> look_into(const PackEntry& pack);
@@ -92,28 +92,20 @@ Result<void> Salvage::copy_chunks() {
   return {};
 }
 
-Result<bool> Salvage::is_intact(const Digest& nar_sha256, const ManifestLocation& location) {
-  if (location.payload_bytes > kManifestBytesMax) return false;
-  ByteBuffer bytes(static_cast<std::size_t>(location.payload_bytes));
+Result<bool> Salvage::is_intact(const ManifestRecord& record, const ManifestLocation& location) {
   const std::string& key = packs_.at(location.pack).key;
-  if (auto read = parts_.blobs->read(key, location.payload_offset, bytes.span()); !read) {
-    const ErrorCode code = read.error().code;
-    if (code == ErrorCode::store_not_found || is_damage(code)) return false;
-    return std::unexpected(std::move(read).error());
-  }
-  auto head = decode_manifest_head(bytes);
-  if (!head && !is_damage(head.error().code)) return std::unexpected(std::move(head).error());
-  return head && head->nar_sha256 == nar_sha256;
+  const auto head = read_manifest_head(*parts_.blobs, key, location.payload_offset, record);
+  if (!head) CHUNKER_TRY_VOID(unless_damaged(head.error()));
+  return head.has_value();
 }
 
 Result<void> Salvage::copy_manifests() {
   return parts_.index->for_each_manifest([this](const auto& entry) -> Result<void> {
     const auto& [nar_sha256, location] = entry;
     if (!packs_.contains(location.pack)) return {};
-    CHUNKER_TRY(const bool intact, is_intact(nar_sha256, location));
+    const ManifestRecord record = location.record_of(nar_sha256);
+    CHUNKER_TRY(const bool intact, is_intact(record, location));
     if (!intact) return {};
-    const ManifestRecord record{location.payload_bytes, nar_sha256, location.nar_bytes,
-                                location.chunk_count};
     return rewriter_.copy(record, location.pack, location.payload_offset);
   });
 }

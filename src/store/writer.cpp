@@ -151,12 +151,14 @@ Result<void> StoreWriter::put_nar(StagedNar nar) {
   return {};
 }
 
-/// Whether the NAR's manifest is stored, byte for byte. One with another recipe, or one that is damaged,
-/// would name other chunks than those just claimed.
+/// Whether the NAR's manifest is stored, byte for byte, and found as what it is. One with another recipe, or one that
+/// is damaged, would name other chunks than those just claimed.
 Result<bool> StoreWriter::is_stored(const StagedNar& nar) {
   if (new_nars_.contains(nar.record.nar_sha256)) return true;
   CHUNKER_TRY(const auto location, parts_.index->manifest(nar.record.nar_sha256));
-  if (!location || location->payload_bytes != nar.manifest.size()) return false;
+  ManifestRecord record = nar.record;
+  record.payload_bytes = nar.manifest.size();
+  if (!location || location->record_of(record.nar_sha256) != record) return false;
   CHUNKER_TRY(const std::string key, parts_.pack_key(location->pack));
   ByteBuffer stored(nar.manifest.size());
   if (!parts_.blobs->read(key, location->payload_offset, stored.span())) return false;

@@ -277,6 +277,7 @@ TEST_F(Damage, APackOfALaterVersionIsNeverPassedOver) {
   }
   std::string pack = test::read_file(packs().front());
   pack[7] = 2;
+  pack.back() ^= 1;  // Else it would be one of ours, and the version damaged.
   test::write_file(packs().front(), pack);
   std::filesystem::remove_all(directory_.path() / "store" / "index");
   EXPECT_EQ(open().error().code, ErrorCode::store_version);

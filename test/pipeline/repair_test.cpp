@@ -99,8 +99,8 @@ TEST_F(Repair, AFlippedByteIsHealedWhereverItIs) {
     for (std::size_t turn = 0; turn < 24; ++turn) {
       const auto all = packs();
       const auto& pack = all[turn * 5 % all.size()];
-      std::size_t at = turn * 2654435761U % std::filesystem::file_size(pack);
-      if (at == kVersionByte) ++at;
+      const std::size_t at =
+          turn == 0 ? kVersionByte : turn * 2654435761U % std::filesystem::file_size(pack);
       flip(pack, at);
       const auto key = std::filesystem::relative(pack, store_path());
       {
@@ -257,6 +257,7 @@ TEST_F(Repair, APackOfALaterVersionStays) {
   fill();
   const auto pack = packs().front();
   flip(pack, kVersionByte);
+  flip(pack, std::filesystem::file_size(pack) - 1);
   EXPECT_EQ(repair().error().code, ErrorCode::store_version);
   EXPECT_TRUE(std::filesystem::exists(pack));
 }

@@ -178,9 +178,20 @@ TEST(Pack, AnotherVersionIsNotCorruption) {
   std::string pack = samples::vector("tiny.pack");
   const std::string key = pack_key(pack_digest(samples::tiny_directory()));
   pack[7] = 2;
+  pack.back() ^= 1;
   const auto read = read_as(key, pack);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error(), (Error{ErrorCode::store_version, "a pack of another version", 7, key}));
+}
+
+TEST(Pack, NFR3_2_AVersionThatNothingElseAgreesWithIsCorruption) {
+  std::string pack = samples::vector("tiny.pack");
+  const std::string key = pack_key(pack_digest(samples::tiny_directory()));
+  pack[7] = 2;
+  const auto read = read_as(key, pack);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error(),
+            (Error{ErrorCode::store_corrupt, "the version of a pack is damaged", 7, key}));
 }
 
 TEST(Pack, NFR3_2_RejectsATrailerThatDoesNotFitTheBlob) {
