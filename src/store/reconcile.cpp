@@ -127,8 +127,20 @@ Result<std::vector<std::string>> missing_packs(BlobStore& blobs, const Index& in
   return missing;
 }
 
+namespace {
+
+std::filesystem::path beside(const std::filesystem::path& directory, std::string_view suffix) {
+  return directory.parent_path() / directory.filename().string().append(suffix);
+}
+
+std::filesystem::path old_index(const std::filesystem::path& directory) {
+  return beside(directory, ".old");
+}
+
+}  // namespace
+
 std::filesystem::path fresh_index(const std::filesystem::path& directory) {
-  return directory.parent_path() / (directory.filename().string() + ".new");
+  return beside(directory, ".new");
 }
 
 Result<RebuildReport> make_fresh_index(BlobStore& blobs, const std::filesystem::path& directory,
@@ -143,8 +155,7 @@ Result<RebuildReport> make_fresh_index(BlobStore& blobs, const std::filesystem::
 
 Result<void> put_fresh_index_in_place(const std::filesystem::path& directory) {
   // Never half an index under its name: the old one steps aside as a whole.
-  auto old = directory;
-  old += ".old";
+  const auto old = old_index(directory);
   std::error_code error;
   std::filesystem::remove_all(old, error);
   if (std::filesystem::exists(directory, error)) {
@@ -154,6 +165,12 @@ Result<void> put_fresh_index_in_place(const std::filesystem::path& directory) {
   CHUNKER_TRY_VOID(resource::sync_directory(directory.parent_path()));
   std::filesystem::remove_all(old, error);
   return {};
+}
+
+void remove_leftover_indexes(const std::filesystem::path& directory) {
+  std::error_code ignored;  // They take space and do no other harm.
+  std::filesystem::remove_all(old_index(directory), ignored);
+  std::filesystem::remove_all(fresh_index(directory), ignored);
 }
 
 Result<void> replace_index(BlobStore& blobs, const std::filesystem::path& directory) {

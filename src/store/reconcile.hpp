@@ -46,5 +46,8 @@ namespace chunker::store {
 [[nodiscard]] Result<void> put_fresh_index_in_place(const std::filesystem::path& directory);
 /// Both in one.
 [[nodiscard]] Result<void> replace_index(BlobStore& blobs, const std::filesystem::path& directory);
+/// Removes what was left of an index that was being replaced when the process was killed. Only beside an index in its
+/// place, and for the one who holds the writer's lock.
+void remove_leftover_indexes(const std::filesystem::path& directory);
 
 }  // namespace chunker::store

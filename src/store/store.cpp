@@ -69,6 +69,7 @@ Result<void> open_for_writing(Store::Parts& parts) {
   if (!std::filesystem::exists(index, error)) {
     CHUNKER_TRY_VOID(store::replace_index(*parts.blobs, index));
   }
+  store::remove_leftover_indexes(index);
   CHUNKER_TRY(parts.index, Index::open(index, Index::Access::write, parts.memory));
   return store::reconcile(parts);
 }

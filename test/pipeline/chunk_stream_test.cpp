@@ -157,7 +157,9 @@ TEST_F(ChunkStreams, R12_5_WithoutCooperationThereAreNoSteps) {
   const std::string input = test::random_bytes(1, 9 << 20);
   const auto reads_of = [&](bool cooperative) {
     int reads = 0;
-    auto stream = ChunkStream::over(source_of(input, &reads), {}, {.cooperative = cooperative});
+    // So short that whatever is computed takes longer, on any machine.
+    auto stream = ChunkStream::over(source_of(input, &reads), {},
+                                    {.cooperative = cooperative, .max_iteration_time_us = 1});
     EXPECT_OK(stream);
     EXPECT_EQ(read_all(*stream).not_yet_count == 0, !cooperative);
     return reads;

@@ -83,6 +83,19 @@ TEST_F(Rebuild, WhatAMissingPackTookIsSaidAndItsNamesStay) {
 }
 
 // Packs come back one after another, each time to a new index that was made without the others.
+TEST_F(Rebuild, WhatAKilledOneLeavesIsRemovedByTheNextWriter) {
+  const auto index = store_path() / "index";
+  for (const char* leftover : {"index.old", "index.new"}) {
+    std::filesystem::copy(index, store_path() / leftover, std::filesystem::copy_options::recursive);
+  }
+  ASSERT_OK(open(StoreAccess::read));
+  EXPECT_TRUE(std::filesystem::exists(store_path() / "index.old")) << "a reader changes nothing";
+  ASSERT_OK(open());
+  EXPECT_FALSE(std::filesystem::exists(store_path() / "index.old"));
+  EXPECT_FALSE(std::filesystem::exists(store_path() / "index.new"));
+  EXPECT_EQ(restorable().size(), nars_.size());
+}
+
 TEST_F(Rebuild, PacksThatComeBackOneByOneAreFoundAgain) {
   const auto all = packs();
   ASSERT_GE(all.size(), 6U);
