@@ -231,12 +231,14 @@ class Victim {
 
  private:
   static constexpr unsigned kOfFiles = 128;
+  static constexpr unsigned kIndex = 255;  ///< In place of a pack: the index is gone.
 
   [[nodiscard]] fs::path sound() const { return directory_.path() / "sound"; }
 
   void change_file(const std::vector<Pack>& packs, const Step& step) const {
+    if (step.pack == kIndex) fs::remove_all(path() / "index");
     const fs::path file = path() / packs[step.pack % packs.size()].key;
-    if (!fs::exists(file)) return;
+    if (step.pack == kIndex || !fs::exists(file)) return;
     const std::uintmax_t size = fs::file_size(file);
     switch (step.what % 5) {
       case 0:

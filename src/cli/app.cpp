@@ -99,7 +99,7 @@ Mistake mistake_of(const CLI::ParseError& error, const CLI::App& program,
   if (command->get_require_subcommand_min() > 0 && !unknown.empty()) {
     what = fmt::format("{} has no command or option \"{}\"", names, printable(unknown.front()));
   }
-  return {std::move(what), fmt::format("See `{} --help`.", names)};
+  return {printable(what), fmt::format("See `{} --help`.", names)};
 }
 
 Exit report_mistake(const Mistake& mistake, Console& console) {

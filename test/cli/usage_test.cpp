@@ -53,6 +53,15 @@ TEST_F(CliUsage, VersionIsOneLineAndMoreByTheCommand) {
   EXPECT_NE(chunker({"version"}).out.find("codecs: none zstd"), std::string::npos);
 }
 
+TEST_F(CliUsage, MistakesAreSaidWithoutControlCharacters) {
+  for (const std::string word : {"a\x1b[2J", "\xE2\x80\xAEgnp.nar"}) {
+    const Outcome mistaken = chunker({"version", word});
+    EXPECT_EQ(mistaken.exit, 2);
+    EXPECT_EQ(mistaken.err.find(word), std::string::npos) << mistaken.err;
+    EXPECT_NE(mistaken.err.find("not expected"), std::string::npos) << mistaken.err;
+  }
+}
+
 TEST_F(CliUsage, NothingSaidIsAnErrorOfUsage) {
   const Outcome nothing = chunker({});
   EXPECT_EQ(nothing.exit, 2);
