@@ -115,7 +115,8 @@ inline void change(store::FrameRecord& frame, const Step& step) {
       frame.chunks.push_back(chunk);
       break;
     default:
-      frame.chunks.erase(frame.chunks.begin() + step.where % frame.chunks.size());
+      frame.chunks.erase(frame.chunks.begin() +
+                         static_cast<std::ptrdiff_t>(step.where % frame.chunks.size()));
   }
 }
 

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 /// What the files that we read have at most.
 constexpr std::streamsize kFileBytesMax = 64 << 10;
 /// More CPUs than any kernel is built for.
-constexpr int kCpusMax = 1 << 16;
+constexpr std::size_t kCpusMax = 1 << 16;
 
 /// Where version 1 keeps a group's limit, and version 2.
 constexpr std::string_view kV1Controller = "cpu";
@@ -109,7 +109,7 @@ void lower_by_line(std::optional<double>& least, const fs::path& root, std::stri
 }
 
 unsigned cpus_of_affinity() {
-  for (int cpus = CPU_SETSIZE; cpus <= kCpusMax; cpus *= 2) {
+  for (std::size_t cpus = CPU_SETSIZE; cpus <= kCpusMax; cpus *= 2) {
     const std::size_t bytes = CPU_ALLOC_SIZE(cpus);
     std::vector<cpu_set_t> set((bytes + sizeof(cpu_set_t) - 1) / sizeof(cpu_set_t));
     if (::sched_getaffinity(0, bytes, set.data()) == 0) {

@@ -81,7 +81,7 @@ TEST_F(CliFiles, R16_4_CutPrefersLinesIfAsked) {
     const auto end =
         object.at("offset_bytes").get<std::size_t>() + object.at("size_bytes").get<std::size_t>();
     ++cuts;
-    behind_lines += text.at(end - 1) == '\n' ? 1 : 0;
+    behind_lines += text.at(end - 1) == '\n' ? 1U : 0U;
   }
   EXPECT_GT(cuts, 5U);
   EXPECT_EQ(behind_lines, cuts);

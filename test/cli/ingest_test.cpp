@@ -163,7 +163,7 @@ TEST_F(CliIngest, WhatANameMeantBeforeIsKeptAndSaid) {
 
 TEST_F(CliIngest, WhatTheOlderNarIsCalledIsSaidWhateverBecameOfIt) {
   const std::string longest(4096, 'n');
-  for (unsigned seed : {1, 2}) {
+  for (unsigned seed : {1U, 2U}) {
     add_nar("a.nar", seed);
     const Outcome stored = on_store({"ingest", "--json", "--name", longest, "a.nar"});
     const Json nar = object_of_kind(stored.out, "nar");

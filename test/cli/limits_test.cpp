@@ -70,7 +70,7 @@ TEST_F(CliLimits, AFullDiskIsOneMessageAndAnObjectForEachSource) {
   const Outcome done = on_store({"ingest", "--json", "0.nar", "1.nar", "2.nar"},
                                 {.limits = {{RLIMIT_FSIZE, 1 << 20}}});
   std::size_t errors = 0;
-  for (const Json& object : objects_of(done.out)) errors += object.at("kind") == "error" ? 1 : 0;
+  for (const Json& object : objects_of(done.out)) errors += object.at("kind") == "error" ? 1U : 0U;
   EXPECT_EQ(errors, 3U) << done.out;
   EXPECT_EQ(object_of_kind(done.out, "summary").at("failed"), 3);
   EXPECT_EQ(done.err.find("(io_no_space)"), done.err.rfind("(io_no_space)")) << done.err;

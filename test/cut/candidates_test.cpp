@@ -39,7 +39,7 @@ std::vector<std::uint64_t> foreseen_cuts(AnyCutter cutter, Bytes bytes, const Pi
     const std::vector<std::byte> copy(piece.begin(), piece.end());
     candidates = {};
     if (piece.size() % 5 != 4) cutter.find_candidates(copy, candidates);
-    looked_up += candidates.piece.empty() ? 0 : 1;
+    looked_up += candidates.piece.empty() ? 0U : 1U;
     seen += copy.size();
     Bytes rest = copy;
     while (const auto length = cutter.scan(rest)) {

@@ -282,7 +282,7 @@ TEST_F(Budget, R9_5_ABatchWorksOnAsManyFilesAsItAllows) {
     auto stream = batch_chunk_files(paths, small_chunks().chunking, batch);
     EXPECT_OK(stream);
     std::size_t done = 0;
-    while (const auto result = stream->next()) done += result->chunks.has_value() ? 1 : 0;
+    while (const auto result = stream->next()) done += result->chunks.has_value() ? 1U : 0U;
     EXPECT_EQ(done, paths.size());
     return most.load();
   };

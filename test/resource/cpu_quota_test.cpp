@@ -115,7 +115,7 @@ TEST(AvailableCpus, R10_2_AffinityCounts) {
   std::jthread([&] {
     cpu_set_t first;
     ASSERT_EQ(::sched_getaffinity(0, sizeof first, &first), 0);
-    int cpu = 0;
+    std::size_t cpu = 0;
     while (!CPU_ISSET(cpu, &first)) ++cpu;
     CPU_ZERO(&first);
     CPU_SET(cpu, &first);
