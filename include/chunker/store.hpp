@@ -143,7 +143,7 @@ inline constexpr Threads threads_of<RebuildReport> = Threads::shared;
 /// Owns:    its locks and open files, until it is destroyed.
 /// Threads: shared.
 /// Errors:  store_not_found (nothing there), store_locked, store_version, store_corrupt, io_*; the
-///          path is the context.
+///          path is the context. Once writing into the index failed, this Store only reads: open it again.
 /// Cost:    opening for writing lists the packs and looks each up in the index, and repairs what differs; if
 ///          the index is gone or an old pack came back, it is made anew: about 150 bytes of memory per
 ///          pack or chunk object.

@@ -259,21 +259,27 @@ Result<void> IndexDatabase::write(rocksdb::WriteBatch& batch) {
     return fail(ErrorCode::invalid_argument, "this index was opened for reading", Error::kNoOffset,
                 directory_.string());
   }
-  const auto status = database_->Write({}, &batch);
-  if (!status.ok()) return std::unexpected(error_of(status, directory_));
-  return {};
+  return change([&] { return database_->Write({}, &batch); });
 }
 
 Result<void> IndexDatabase::sync() {
-  const auto status = database_->SyncWAL();
-  if (!status.ok()) return std::unexpected(error_of(status, directory_));
-  return {};
+  return change([&] { return database_->SyncWAL(); });
 }
 
 Result<void> IndexDatabase::flush() {
-  const auto status = database_->Flush({});
-  if (!status.ok()) return std::unexpected(error_of(status, directory_));
-  return {};
+  return change([&] { return database_->Flush({}); });
+}
+
+// When a full disk has room again, RocksDB resumes by itself: into the same log, where what is behind the
+// torn record would be lost. It notices, and in builds with assertions, as Debian's, ends the process.
+Result<void> IndexDatabase::change(const std::function<rocksdb::Status()>& step) {
+  const base::Lock lock(change_mutex_);
+  if (!failed_) {
+    const auto status = step();
+    if (status.ok()) return {};
+    failed_ = error_of(status, directory_);
+  }
+  return std::unexpected(*failed_);
 }
 
 }  // namespace chunker::store

@@ -24,7 +24,7 @@ namespace chunker::store {
 /// Owns:    the open database, and for writing a lock on its directory. Destroying it flushes.
 /// Threads: shared.
 /// Errors:  store_not_found (no database there), store_locked, store_corrupt with the cure and RocksDB's
-///          message, store_version, io_*.
+///          message, store_version, io_*. Once a change failed, all later ones fail alike: open it again.
 /// Cost:    at most 16 MiB of cached blocks, and 16 MiB of unflushed writes; less within a budget (index_memory.hpp).
 class IndexDatabase {
  public:
@@ -58,12 +58,17 @@ class IndexDatabase {
   IndexDatabase(std::filesystem::path directory, std::unique_ptr<IndexMemory> memory,
                 std::optional<resource::FileLock> lock, std::unique_ptr<rocksdb::DB> database);
   [[nodiscard]] Result<void> check_version();
+  /// One at a time, and none behind one that failed.
+  [[nodiscard]] Result<void> change(const std::function<rocksdb::Status()>& step)
+      CHUNKER_EXCLUDES(change_mutex_);
 
   const std::filesystem::path directory_;
   const std::unique_ptr<IndexMemory> memory_;
   const std::optional<resource::FileLock> lock_;  ///< There if it was opened for writing.
   std::unique_ptr<rocksdb::DB> database_;
   base::Mutex update_mutex_;
+  base::Mutex change_mutex_;
+  std::optional<Error> failed_ CHUNKER_GUARDED_BY(change_mutex_);
 };
 
 }  // namespace chunker::store
